@@ -1,0 +1,119 @@
+#include "makedump/base/log.h"
+
+#include <fcntl.h>
+#include <mutex>
+#include <spdlog/pattern_formatter.h>
+#include <spdlog/sinks/base_sink.h>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include "makedump/base/fd.h"
+
+namespace kdump::log {
+
+namespace {
+
+// One write(2) a line: the kernel makes one record of each, and a line never mixes with another's.
+class KernelLogSink final : public spdlog::sinks::base_sink<std::mutex> {
+ public:
+  explicit KernelLogSink(Fd fd) : fd_(std::move(fd)) {}
+
+ protected:
+  void sink_it_(const spdlog::details::log_msg& message) override {
+    spdlog::memory_buf_t line;
+    formatter_->format(message, line);
+    const char* priority = message.level >= spdlog::level::err    ? "<3>"
+                           : message.level >= spdlog::level::warn ? "<4>"
+                                                                  : "<6>";
+    std::string record = priority;
+    record.append(line.data(), line.size());
+    // A lost message must not become a second failure.
+    (void)write_all(fd_, as_bytes(record), "/dev/kmsg");
+  }
+  void flush_() override {}
+
+ private:
+  Fd fd_;
+};
+
+class PrefixedPriority final : public spdlog::custom_flag_formatter {
+ public:
+  void format(const spdlog::details::log_msg& message, const std::tm& /*time*/,
+              spdlog::memory_buf_t& to) override {
+    const std::string_view priority = message.level >= spdlog::level::err    ? "<3>"
+                                      : message.level >= spdlog::level::warn ? "<4>"
+                                      : message.level >= spdlog::level::info ? "<6>"
+                                                                             : "<7>";
+    to.append(priority.data(), priority.data() + priority.size());
+  }
+  [[nodiscard]] std::unique_ptr<custom_flag_formatter> clone() const override {
+    return std::make_unique<PrefixedPriority>();
+  }
+};
+
+spdlog::level::level_enum level_of(Level level) {
+  switch (level) {
+    case Level::error:
+      return spdlog::level::err;
+    case Level::warning:
+      return spdlog::level::warn;
+    case Level::info:
+      return spdlog::level::info;
+    case Level::debug:
+      return spdlog::level::debug;
+  }
+  return spdlog::level::info;
+}
+
+std::shared_ptr<spdlog::logger>& logger() {
+  static std::shared_ptr<spdlog::logger> instance = [] {
+    auto made = std::make_shared<spdlog::logger>("kdump",
+                                                 std::make_shared<spdlog::sinks::stderr_sink_mt>());
+    made->set_pattern("%v");
+    return made;
+  }();
+  return instance;
+}
+
+spdlog::sink_ptr make_sink(Where where) {
+  if (where == Where::kernel_log) {
+    if (auto fd = open_file("/dev/kmsg", O_WRONLY))
+      return std::make_shared<KernelLogSink>(std::move(*fd));
+  }
+  return std::make_shared<spdlog::sinks::stderr_sink_mt>();
+}
+
+void write(Level level, std::string_view message) {
+  // Warnings say that they are: the level must not be lost where the stream has no priorities.
+  const char* mark = level == Level::warning ? "WARNING: " : "";
+  logger()->log(level_of(level), "{}{}", mark, message);
+}
+
+}  // namespace
+
+void open(std::string_view prefix, Where where, Level most_verbose) {
+  auto made = std::make_shared<spdlog::logger>("kdump", make_sink(where));
+  auto formatter = std::make_unique<spdlog::pattern_formatter>();
+  formatter->add_flag<PrefixedPriority>('*');
+  formatter->set_pattern((where == Where::journal_stream ? "%*" : "") + std::string(prefix) +
+                         ": %v");
+  made->set_formatter(std::move(formatter));
+  made->set_level(level_of(most_verbose));
+  made->flush_on(spdlog::level::trace);
+  logger() = std::move(made);
+}
+
+void error(std::string_view message) {
+  write(Level::error, message);
+}
+void warning(std::string_view message) {
+  write(Level::warning, message);
+}
+void info(std::string_view message) {
+  write(Level::info, message);
+}
+void debug(std::string_view message) {
+  write(Level::debug, message);
+}
+
+}  // namespace kdump::log

@@ -1,0 +1,195 @@
+"""The machine the guest runs in: QEMU with KVM where that truly boots a guest, with TCG otherwise."""
+
+import os
+import pathlib
+import re
+import subprocess
+import tempfile
+import threading
+import time
+
+from . import Skip, cache_dir, say
+
+QEMU = "qemu-system-x86_64"
+
+
+def write_initramfs(files, out):
+    """A newc archive, uncompressed. files: name → (mode, bytes); directories are made as needed; a str is a symlink."""
+    entries = {}
+    for name, content in files.items():
+        for parent in reversed(pathlib.PurePosixPath(name).parents):
+            if str(parent) != ".":
+                entries.setdefault(str(parent), (0o040755, b""))
+        if isinstance(content, str):
+            entries[name] = (0o120777, content.encode())
+        else:
+            entries[name] = (0o100000 | content[0], content[1])
+    entries["TRAILER!!!"] = (0, b"")
+    with open(out, "wb") as archive:
+        for inode, (name, (mode, data)) in enumerate(entries.items(), 1):
+            fields = [inode, mode, 0, 0, 1, 0, len(data), 0, 0, 0, 0, len(name) + 1, 0]
+            header = b"070701" + b"".join(b"%08X" % field for field in fields) + name.encode() + b"\0"
+            archive.write(header + b"\0" * (-len(header) % 4) + data + b"\0" * (-len(data) % 4))
+
+
+def accelerator(kernel):
+    """"kvm" if a guest truly boots with it within a short deadline, else "tcg". The answer holds until the next reboot:
+    there are machines that have /dev/kvm and never get a guest to run."""
+    wish = os.environ.get("KDUMPD_TEST_ACCEL")
+    if wish:
+        return wish
+    boot_id = pathlib.Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    known = cache_dir() / f"accel-{boot_id}"
+    if known.exists():
+        return known.read_text().strip()
+    answer = "kvm" if os.access("/dev/kvm", os.R_OK | os.W_OK) and _kvm_boots(kernel) else "tcg"
+    for stale in cache_dir().glob("accel-*"):
+        stale.unlink()
+    known.write_text(answer + "\n")
+    say(f"accelerator: {answer}")
+    return answer
+
+
+def _kvm_boots(kernel):
+    init = b"#!/bin/sh\necho kvm-guest-is-alive\nexec poweroff -f\n"
+    busybox = find_busybox().read_bytes()
+    with tempfile.TemporaryDirectory() as work:
+        image = pathlib.Path(work, "initramfs")
+        write_initramfs({"init": (0o755, init), "bin/busybox": (0o755, busybox), "bin/sh": "busybox",
+                         "bin/echo": "busybox", "bin/poweroff": "busybox",
+                         "dev/keep": (0o644, b"")}, image)
+        command = [QEMU, "-M", "pc", "-accel", "kvm", "-cpu", "host", "-smp", "2", "-m", "512", "-nographic",
+                   "-no-reboot", "-net", "none", "-kernel", kernel.vmlinuz, "-initrd", image,
+                   "-append", "console=ttyS0 panic=-1"]
+        try:
+            run = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=25)
+        except subprocess.TimeoutExpired:
+            return False
+        # The script's echo needs /dev/console, which an archive made by anyone cannot hold: the kernel's own line will do.
+        return b"Run /init as init process" in run.stdout
+
+
+def find_busybox():
+    for path in ("/bin/busybox", "/usr/bin/busybox", "/sbin/busybox"):
+        path = pathlib.Path(path)
+        if path.exists():
+            return path
+    raise Skip("no busybox: install busybox-static")
+
+
+class Console:
+    """Reads the guest's serial console, puts the host's time on every line, and keeps them."""
+
+    def __init__(self, stream, log):
+        self.lines = []  # (seconds since start, text)
+        self._changed = threading.Condition()
+        self._stream = stream
+        self._log = log
+        self._start = time.monotonic()
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+
+    def _read(self):
+        with open(self._log, "w", buffering=1, errors="replace") as log:
+            rest = b""
+            while chunk := os.read(self._stream.fileno(), 65536):
+                now = time.monotonic() - self._start
+                rest += chunk
+                *whole, rest = rest.split(b"\n")
+                with self._changed:
+                    for raw in whole:
+                        # Firmware and terminal handshakes leave escape sequences and carriage returns.
+                        text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]|\x1bc|\r", "", raw.decode("utf-8", "replace"))
+                        self.lines.append((now, text))
+                        log.write(f"{now:9.3f} {text}\n")
+                    self._changed.notify_all()
+            with self._changed:
+                if rest:
+                    self.lines.append((time.monotonic() - self._start, rest.decode("utf-8", "replace")))
+                self._changed.notify_all()
+
+    def join(self):
+        self._thread.join(10)
+
+    def find(self, pattern, after=-1.0):
+        """First line (time, match) that matches, later than a time."""
+        expression = re.compile(pattern)
+        with self._changed:
+            for when, text in self.lines:
+                if when >= after and (match := expression.search(text)):
+                    return when, match
+        return None
+
+    def find_all(self, pattern):
+        expression = re.compile(pattern)
+        with self._changed:
+            return [(when, match) for when, text in self.lines if (match := expression.search(text))]
+
+    def tail(self, count=25):
+        with self._changed:
+            return "\n".join(f"  {when:8.3f} {text}" for when, text in self.lines[-count:])
+
+
+class Machine:
+    """One run of QEMU. `disks` are raw images in order (vda, vdb …); `ram` is a file that is the guest's memory: offset ==
+    physical address up to 3 GiB, and after QEMU's end it still holds the dead kernel's pages, as the capture kernel
+    touches only its reservation and the lowest MiB."""
+
+    def __init__(self, kernel, initramfs, cmdline, disks, ram, memory_mib, work, log, accel, cpu="max", extra=()):
+        if memory_mib > 3072:
+            raise ValueError("more than 3 GiB: file offset and physical address would differ")
+        ram.unlink(missing_ok=True)
+        self.report = work / "report"  # second serial port: the guest's own words, no kernel messages in between
+        accel_options = ["-accel", "kvm"] if accel == "kvm" else ["-accel", "tcg,thread=multi"]
+        if accel == "kvm":
+            cpu = cpu.replace("max", "host", 1)
+        command = [QEMU, "-M", "pc,memory-backend=ram", *accel_options, "-cpu", cpu, "-smp", "2", "-m", str(memory_mib),
+                   "-object", f"memory-backend-file,id=ram,size={memory_mib}M,mem-path={ram},share=on",
+                   "-display", "none", "-no-reboot", "-net", "none", "-monitor", "none",
+                   "-serial", "stdio", "-serial", f"file:{self.report}",
+                   "-kernel", kernel.vmlinuz, "-initrd", initramfs, "-append", cmdline]
+        for number, disk in enumerate(disks):
+            # cache=unsafe: what the guest synced survives the guest's crash; the host is not going to crash.
+            command += ["-drive", f"file={disk},if=none,id=d{number},format=raw,cache=unsafe",
+                        "-device", f"virtio-blk-pci,drive=d{number},serial=disk{number}"]
+        command += list(extra)
+        self.command = [str(word) for word in command]
+        self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                        stderr=subprocess.STDOUT)
+        self.console = Console(self.process.stdout, log)
+
+    def reported(self):
+        try:
+            return self.report.read_text(errors="replace").replace("\r", "").splitlines()
+        except FileNotFoundError:
+            return []
+
+    def wait(self, condition, seconds):
+        """Polls until condition() is true, QEMU ends or the deadline passes; returns the last truth."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if condition():
+                return True
+            if self.process.poll() is not None:
+                self.console.join()
+                return bool(condition())
+            time.sleep(0.1)
+        return bool(condition())
+
+    def wait_end(self, seconds):
+        try:
+            self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return False
+        self.console.join()
+        return True
+
+    def end(self):
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(10)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        self.console.join()
