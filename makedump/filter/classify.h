@@ -38,6 +38,8 @@ class Classifier {
   PageSet classify(AddressSpace& memory, PfnRange window, PageCounts& counts) const;
 
  private:
+  class Walk;
+
   const PageArray& pages_;
   const PageLayout& layout_;
   const Frames& frames_;

@@ -29,9 +29,14 @@ void PageSet::insert(PfnRange range) {
                 [](uint64_t& word, uint64_t mask) { word |= mask; });
 }
 
-void PageSet::erase(PfnRange range) {
+uint64_t PageSet::erase(PfnRange range) {
+  uint64_t removed = 0;
   for_each_word(words_, range.begin - window_.begin, range.end - window_.begin,
-                [](uint64_t& word, uint64_t mask) { word &= ~mask; });
+                [&removed](uint64_t& word, uint64_t mask) {
+                  removed += static_cast<uint64_t>(std::popcount(word & mask));
+                  word &= ~mask;
+                });
+  return removed;
 }
 
 uint64_t PageSet::count() const {

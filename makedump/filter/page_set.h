@@ -24,7 +24,8 @@ class PageSet {
   }
   // Precondition: within the window.
   void insert(PfnRange range);
-  void erase(PfnRange range);
+  // How many members that removed.
+  uint64_t erase(PfnRange range);
   [[nodiscard]] uint64_t count() const;
   // The first member at or after `from`, or window().end.
   [[nodiscard]] Pfn next(Pfn from) const;

@@ -1,0 +1,31 @@
+// How a dump went: what was stored, what was left out and why, how big, how long. For people as a
+// table, for programs as JSON.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "makedump/job.h"
+
+namespace kdump {
+
+struct Summary {
+  std::string output;
+  std::string osrelease, build_id;  // of the dead kernel
+  uint64_t crash_time = 0;          // seconds since 1970; 0 if the kernel did not say
+  PageSize page_size;
+  PageCounts pages;  // the sum is the memory map
+  Codec codec = Codec::none;
+  DumpLevel dump_level;
+  unsigned threads = 1;
+  uint64_t bytes_written = 0;  // length of the dump file
+  double filter_seconds = 0, pack_seconds = 0, seconds = 0;
+  uint64_t peak_memory_kib = 0;
+  std::vector<std::string> warnings;  // the dump is complete, but may not be what was wanted
+};
+
+std::string summary_line(const Summary& summary);   // one line, no '\n'
+std::string summary_table(const Summary& summary);  // several lines, each ends in '\n'
+std::string summary_json(const Summary& summary);   // the manifest
+
+}  // namespace kdump
