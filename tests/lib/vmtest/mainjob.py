@@ -1,0 +1,330 @@
+"""The main job as one function: a real kernel is armed, filled, crashed and saved in a throwaway machine, and every claim
+about the result is checked. tests/vm/main-job, tests/demo and tests/vm/smallest-crashkernel are thin callers of it."""
+
+import dataclasses
+import json
+import pathlib
+import re
+import shutil
+import stat
+import subprocess
+import tempfile
+import time
+
+from . import REPO, TestFailure, log_dir, say
+from . import guest, kdumpfile, pageflags, qemu
+from .kernel import fetch
+
+MARKER = "kdumpd-marker: printed right before the crash, 7c0ffee7"
+
+
+@dataclasses.dataclass
+class Job:
+    kernel: str = "6.1"
+    crashkernel: str = "128M"
+    memory_mib: int = 2048
+    cpu: str = "max"
+    target: str = "root"        # root | device | uuid | label: how kdump.conf spells where the dump goes
+    collector: str = "makedump -l --message-level 7 -d 31"
+    fill: int = 100             # per cent of the whole memory mix
+    extra_step: str = ""        # a shell command run in the guest after arming
+    append: str = ""            # more words for the first kernel's command line
+    deadline: int = 420         # seconds for everything from boot to the capture kernel's reboot
+    keep: str = ""              # folder to keep the dump, the guest's memory and its page flags in
+    build: str = ""             # another build folder than build/
+    name: str = ""
+
+    @property
+    def title(self):
+        return self.name or f"main-job-{self.kernel}-{self.crashkernel}-{self.target}"
+
+
+@dataclasses.dataclass
+class Result:
+    accel: str = ""
+    release: str = ""
+    checks: list = dataclasses.field(default_factory=list)
+    image_bytes: int = 0
+    image_path: str = ""
+    dump_dir: str = ""
+    seconds_to_dmesg: float = 0.0
+    seconds_to_vmcore: float = 0.0
+    seconds_from_crash: float = 0.0
+    dump_bytes: int = 0
+    dmesg: str = ""
+    manifest: dict = dataclasses.field(default_factory=dict)
+    pages_compared: int = 0
+    flags_compared: int = 0
+    lost: int = 0
+    extra: int = 0
+    dump_path: str = ""
+
+
+class Steps:
+    """The guest's report: lines "NAME| text" and "NAME: exit STATUS" from the second serial port."""
+
+    def __init__(self, lines):
+        self.exit, self.output = {}, {}
+        for line in lines:
+            if match := re.match(r"([a-z-]+): exit (\d+)$", line):
+                self.exit[match.group(1)] = int(match.group(2))
+            elif match := re.match(r"([a-z-]+)\| ?(.*)$", line):
+                self.output.setdefault(match.group(1), []).append(match.group(2))
+
+    def text(self, name):
+        return "\n".join(self.output.get(name, []))
+
+
+def kdump_conf(job):
+    target = {"root": "",
+              "device": "ext4 /dev/vdc",
+              "uuid": f"ext4 UUID={guest.DUMP_UUID}",
+              "label": f"ext4 LABEL={guest.DUMP_LABEL}"}[job.target]
+    return f"""# Written by the test. Comments, blank lines and odd spacing are part of what is tested.
+
+{target}
+path   /var/crash
+core_collector {job.collector}
+#final_action poweroff
+final_action reboot
+failure_action reboot
+"""
+
+
+def guest_conf(job):
+    words = {"TARGET_DISK": "" if job.target == "root" else "/dev/vdc", "TARGET_PATH": "/var/crash", "MARKER": MARKER,
+             "MEMFILL": f"--scale {job.fill} --hwpoison", "EXTRA_STEP": job.extra_step}
+    quoted = {name: "'" + value.replace("'", "'\\''") + "'" for name, value in words.items()}
+    return "".join(f"{name}={value}\n" for name, value in quoted.items())
+
+
+def run(job, progress=say):
+    """Runs the job; raises TestFailure on the first thing that is not as it must be."""
+    base = pathlib.Path(tempfile.mkdtemp(prefix="kdumpd-vm-", dir="/var/tmp"))
+    try:
+        return _run(job, base, progress)
+    finally:
+        shutil.rmtree(base, ignore_errors=True)
+
+
+def _run(job, work, progress):
+    result = Result()
+
+    def check(what):
+        result.checks.append(what)
+        progress(f"  ok: {what}")
+
+    kernel = fetch(job.kernel)
+    result.release = kernel.release
+    result.accel = qemu.accelerator(kernel)
+
+    progress(f"guest disk: root file system with kernel {kernel.release} and our programs")
+    root = work / "root"
+    root.mkdir()
+    guest.make_root(root, kernel, kdump_conf(job), guest_conf(job), work, job.build or None)
+    disks = [work / "root.ext4", work / "kpageflags"]
+    guest.make_ext4(disks[0], 1536, guest.ROOT_UUID, root=root)
+    shutil.rmtree(root)
+    with open(disks[1], "wb") as file:
+        file.truncate(16 << 20)
+    if job.target != "root":
+        disks.append(work / "target.ext4")
+        guest.make_ext4(disks[2], 1024, guest.DUMP_UUID, label=guest.DUMP_LABEL)
+    guest.make_boot_initramfs(kernel, work / "boot.img")
+
+    cmdline = f"console=ttyS0 panic=5 root=/dev/vda rw crashkernel={job.crashkernel} {job.append}".strip()
+    progress(f"booting it ({result.accel}, 2 CPUs, {job.memory_mib} MiB, crashkernel={job.crashkernel})")
+    log = log_dir() / f"{job.title}.console"
+    machine = qemu.Machine(kernel, work / "boot.img", cmdline, disks, work / "ram", job.memory_mib, work, log, result.accel, job.cpu)
+    try:
+        _crash_and_save(job, machine, result, check, progress)
+    except TestFailure as failure:
+        report = log_dir() / f"{job.title}.report"
+        report.write_text("\n".join(machine.reported()) + "\n")
+        raise TestFailure(f"{failure}\nguest's report: {report}\nend of the console ({log}):\n{machine.console.tail()}") from None
+    finally:
+        machine.end()
+    _check_files(job, kernel, disks, work, machine, result, check, progress)
+    return result
+
+
+def _crash_and_save(job, machine, result, check, progress):
+    start = time.monotonic()
+
+    def left():
+        return max(5.0, job.deadline - (time.monotonic() - start))
+
+    def reported(line):
+        return any(text.startswith(line) for text in machine.reported())
+
+    if not machine.wait(lambda: reported("guest: up"), min(150, left())):
+        raise TestFailure("the guest does not reach its init script")
+    progress("guest is up; kdumpctl start")
+    if not machine.wait(lambda: reported("images: exit"), left()):
+        raise TestFailure("the guest does not get through kdumpctl start")
+    steps = Steps(machine.reported())
+
+    # kdumpctl's contract: 3 and "not operational" before, 0 and "operational" after.
+    if steps.exit.get("status-before") != 3 or "Kdump is not operational" not in steps.text("status-before"):
+        raise TestFailure(f"kdumpctl status before start: exit {steps.exit.get('status-before')}, expected 3 and "
+                          f"\"Kdump is not operational\"; it says:\n{steps.text('status-before')}")
+    check("kdumpctl status before start: exit 3, \"Kdump is not operational\"")
+    if steps.exit.get("start") != 0:
+        raise TestFailure(f"kdumpctl start: exit {steps.exit.get('start')}; it says:\n{steps.text('start')}")
+    check("kdumpctl start: exit 0")
+    if steps.exit.get("status-after") != 0 or "Kdump is operational" not in steps.text("status-after"):
+        raise TestFailure(f"kdumpctl status after start: exit {steps.exit.get('status-after')}, expected 0 and "
+                          f"\"Kdump is operational\"; it says:\n{steps.text('status-after')}")
+    check("kdumpctl status after start: exit 0, \"Kdump is operational\"")
+    if steps.text("loaded").strip() != "1":
+        raise TestFailure("the kernel says that no crash image is loaded, although kdumpctl says so")
+    check("/sys/kernel/kexec_crash_loaded is 1")
+
+    images = [line.split(" ", 2) for line in steps.output.get("images", [])]
+    images = [(int(size), path) for size, _, path in images]
+    if not images:
+        raise TestFailure("kdumpctl start left no capture image (*kdump*.img) on the root file system")
+    result.image_bytes, result.image_path = max(images)
+    if result.image_bytes > 12 << 20:
+        raise TestFailure(f"the capture image has {result.image_bytes} bytes, more than 12 MiB")
+    check(f"capture image {result.image_path}: {result.image_bytes / (1 << 20):.1f} MiB (at most 12)")
+
+    if job.extra_step and steps.exit.get("extra") != 0:
+        if not machine.wait(lambda: reported("extra: exit"), left()) or Steps(machine.reported()).exit.get("extra") != 0:
+            raise TestFailure(f"extra step failed:\n{Steps(machine.reported()).text('extra')}")
+    progress("filling memory")
+    if not machine.wait(lambda: reported("memfill: exit"), left()):
+        raise TestFailure("memory is not filled in time")
+    steps = Steps(machine.reported())
+    if steps.exit["memfill"] != 0:
+        raise TestFailure(f"memfill: exit {steps.exit['memfill']}:\n{steps.text('memfill')}")
+    for line in steps.output.get("memfill", []):
+        progress(f"    {line.removeprefix('memfill: ')}")
+    if not machine.wait(lambda: reported("guest: crashing"), left()):
+        raise TestFailure("the guest does not come to its crash")
+    progress("crashing it; the capture kernel takes over")
+    ended = machine.wait_end(left())
+
+    console = machine.console
+    crash = console.find(r"sysrq: Trigger a crash|Kernel panic - not syncing")
+    if not crash:
+        raise TestFailure("the guest did not panic")
+    # "Linux version" comes first in every kernel's log; the second one on this console is the capture kernel's.
+    first_line = console.find(r"\] Linux version ", after=crash[0])
+    if not first_line:
+        raise TestFailure("the capture kernel says nothing: it did not start, or died before its console came up")
+    saved = [(when, match.group(1)) for when, match in console.find_all(r"kdump-capture: saved (\S+)")]
+    dmesg = next((entry for entry in saved if entry[1].endswith("/vmcore-dmesg.txt")), None)
+    vmcore = next((entry for entry in saved if entry[1].endswith("/vmcore")), None)
+    if not vmcore:
+        words = "\n".join(match.string for _, match in console.find_all(r"kdump-capture: |makedump|Out of memory|oom-kill|deadlocked"))
+        why = "the capture kernel saved no vmcore" + ("" if ended else f" within {job.deadline} s")
+        raise TestFailure(f"{why}; what it said:\n{words}")
+    if not dmesg or dmesg[0] > vmcore[0]:
+        raise TestFailure("vmcore-dmesg.txt was not saved before vmcore")
+    check("vmcore-dmesg.txt is saved first, then vmcore")
+    if not ended:
+        raise TestFailure(f"the machine did not reboot within {job.deadline} s")
+    if not console.find(r"kdump-capture: final action: reboot"):
+        raise TestFailure("the capture kernel ended without \"kdump-capture: final action: reboot\"")
+    check("final action reboot happened")
+    result.dump_dir = str(pathlib.PurePosixPath(vmcore[1]).parent)
+    result.seconds_to_dmesg = dmesg[0] - first_line[0]
+    result.seconds_to_vmcore = vmcore[0] - first_line[0]
+    result.seconds_from_crash = vmcore[0] - crash[0]
+
+
+def _check_files(job, kernel, disks, work, machine, result, check, progress):
+    progress("taking the dump off the guest's disk")
+    disk = guest.Ext4(disks[0] if job.target == "root" else disks[2])
+    paths = {path: (mode, size) for path, mode, size in disk.walk("/var/crash")}
+    folders = [path for path, (mode, _) in paths.items() if stat.S_ISDIR(mode)]
+    if len(folders) != 1 or not re.fullmatch(r"/var/crash/127\.0\.0\.1-\d{4}-\d\d-\d\d-\d\d:\d\d:\d\d", folders[0]):
+        raise TestFailure(f"expected one folder /var/crash/127.0.0.1-YYYY-MM-DD-HH:MM:SS, found {folders}")
+    folder = folders[0]
+    check(f"dump folder {folder}")
+    leftovers = [path for path in paths if "incomplete" in path]
+    if leftovers:
+        raise TestFailure(f"left behind: {leftovers}")
+    check("no *-incomplete left")
+    for name in ("vmcore-dmesg.txt", "vmcore"):
+        mode = paths.get(f"{folder}/{name}", (0, 0))[0]
+        if not mode:
+            raise TestFailure(f"{folder}/{name} is not there")
+        if stat.S_IMODE(mode) != 0o600:
+            raise TestFailure(f"{folder}/{name} has mode {stat.S_IMODE(mode):04o}, not 0600")
+    check("both files have mode 0600")
+
+    keep = pathlib.Path(job.keep) if job.keep else work
+    keep.mkdir(parents=True, exist_ok=True)
+    for name in ("vmcore-dmesg.txt", "vmcore", "vmcore.json"):
+        if f"{folder}/{name}" in paths:
+            disk.fetch(f"{folder}/{name}", keep / name)
+    result.dump_path = str(keep / "vmcore")
+    result.dump_bytes = (keep / "vmcore").stat().st_size
+    result.dmesg = (keep / "vmcore-dmesg.txt").read_text(errors="replace")
+    if MARKER not in result.dmesg:
+        raise TestFailure("the marker written to /dev/kmsg is not in vmcore-dmesg.txt")
+    if "Kernel panic - not syncing" not in result.dmesg:
+        raise TestFailure("the panic is not in vmcore-dmesg.txt")
+    check("marker and panic are in vmcore-dmesg.txt")
+    if (keep / "vmcore.json").exists():
+        result.manifest = json.loads((keep / "vmcore.json").read_text())
+    else:
+        raise TestFailure(f"{folder}/vmcore.json, the dump's manifest, is not there")
+
+    dump = kdumpfile.KdumpFile(keep / "vmcore")
+    dump.check_header(kernel.release, 31)
+    check(f"dump header: version {dump.version}, dump level {dump.dump_level}, {sum(dump.exists)} pages exist, "
+          f"{sum(dump.dumped)} are in it")
+    result.pages_compared = kdumpfile.check_with_libkdumpfile(dump, work / "ram")
+    check(f"libkdumpfile opens it; {result.pages_compared} sampled pages equal the dead kernel's memory")
+
+    if shutil.which("makedumpfile"):
+        out = work / "peer-dmesg.txt"
+        peer = subprocess.run(["makedumpfile", "--dump-dmesg", keep / "vmcore", out], capture_output=True, text=True)
+        if peer.returncode != 0 or MARKER not in out.read_text(errors="replace"):
+            raise TestFailure(f"Debian's makedumpfile --dump-dmesg does not read the dump: {peer.stdout}{peer.stderr}")
+        check("Debian's makedumpfile --dump-dmesg reads it")
+    else:
+        raise TestFailure("makedumpfile is not installed: packaging/install-deps installs it")
+
+    reservations = [tuple(int(part, 16) for part in match.groups())
+                    for match in (re.search(r"([0-9a-f]+)-([0-9a-f]+) : Crash kernel", line)
+                                  for line in Steps(machine.reported()).output.get("iomem", [])) if match]
+    if not reservations:
+        raise TestFailure("/proc/iomem of the guest shows no \"Crash kernel\" reservation")
+    flags = pageflags.load(disks[1])
+    compared, lost, extra = pageflags.compare(dump, flags, reservations)
+    result.flags_compared, result.lost, result.extra = compared, len(lost), len(extra)
+    if compared < job.memory_mib * 256 * 3 // 4:
+        raise TestFailure(f"only {compared} pages could be compared with /proc/kpageflags")
+    if len(lost) > 10:
+        shown = [f"{pfn:#x} flags {flags[pfn]:#x}" for pfn in lost[:8]]
+        raise TestFailure(f"{len(lost)} pages are lost that the kernel's page flags say to keep (at most 10): {shown}")
+    if (len(lost) + len(extra)) * 200 > compared:
+        kinds = {}
+        for pfn in extra:
+            kinds[flags[pfn]] = kinds.get(flags[pfn], 0) + 1
+        shown = [f"{count} with flags {word:#x}" for word, count in sorted(kinds.items(), key=lambda kind: -kind[1])[:6]]
+        raise TestFailure(f"{len(lost) + len(extra)} of {compared} pages differ from the kernel's page flags (at most 0.5 %): "
+                          f"{len(lost)} lost; kept although to be dropped: {', '.join(shown)}")
+    check(f"page flags agree: of {compared} pages {len(lost)} lost, {len(extra)} too many "
+          f"({(len(lost) + len(extra)) / compared:.2%}, at most 0.50 %)")
+    if job.keep:
+        shutil.copy2(work / "ram", keep / "ram")
+        shutil.copy2(disks[1], keep / "kpageflags")
+
+
+def summary(result):
+    """The figures, as the demo and the logs show them."""
+    mib = 1 << 20
+    lines = [f"accelerator {result.accel}, kernel {result.release}",
+             f"capture kernel's first line → dump synced: {result.seconds_to_vmcore:.1f} s "
+             f"(log after {result.seconds_to_dmesg:.1f} s; from the crash {result.seconds_from_crash:.1f} s)",
+             f"capture image {result.image_bytes / mib:.1f} MiB, dump {result.dump_bytes / mib:.1f} MiB"]
+    peak = result.manifest.get("peak_memory_kib")
+    if peak:
+        lines.append(f"makedump: peak memory {peak / 1024:.1f} MiB, {result.manifest.get('threads')} thread(s), "
+                     f"{result.manifest.get('seconds')} s")
+    return lines
