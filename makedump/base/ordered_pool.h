@@ -34,8 +34,10 @@ class OrderedPool {
   OrderedPool(std::vector<Slot> slots, unsigned threads)
       : slots_(std::move(slots)), states_(slots_.size(), State::empty), threads_(threads) {}
 
+  // Until next() has nothing more. May be called again with further work, but not after an error.
   Result<void> run(const Stages& stages) {
     if (threads_ <= 1) return run_alone(stages);
+    exhausted_ = false;
     {
       std::vector<std::jthread> others;
       others.reserve(threads_ - 1);
