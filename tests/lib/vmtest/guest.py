@@ -205,6 +205,8 @@ def make_ext4(image, mib, uuid, label=None, root=None):
         command += ["-L", label]
     if root:
         command += ["-d", str(root)]
+    if os.geteuid() != 0:
+        command = ["unshare", "--map-root-user", *command]  # so that the guest's files belong to its root
     environment = dict(os.environ, PATH=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
     subprocess.run(command + [str(image)], check=True, env=environment)
 
