@@ -1,0 +1,182 @@
+"""Reads vmcores and kdump-compressed dumps, independently of the program that is tested.
+
+Written from the format's description; page data is decoded by zlib and by the codecs' own shared
+libraries.
+"""
+import ctypes
+import ctypes.util
+import struct
+import zlib
+
+FLAG_NAMES = {0: "raw", 1: "zlib", 2: "lzo", 4: "snappy", 0x20: "zstd"}
+
+
+class FormatError(Exception):
+    pass
+
+
+def ranges_text(numbers):
+    """[1, 2, 3, 7] -> "0x1-0x3 0x7"; "none" when empty. The numbers are sorted."""
+    out, begin, last = [], None, None
+
+    def close():
+        if begin is not None:
+            out.append(f"{begin:#x}" if begin == last else f"{begin:#x}-{last:#x}")
+
+    for number in numbers:
+        if last is not None and number == last + 1:
+            last = number
+            continue
+        close()
+        begin = last = number
+    close()
+    return " ".join(out) or "none"
+
+
+def read_notes(area):
+    """[(name, type, descriptor, offset of the descriptor)]"""
+    notes, at = [], 0
+    while at + 12 <= len(area):
+        name_size, desc_size, kind = struct.unpack_from("<III", area, at)
+        if name_size == 0:
+            break
+        name = area[at + 12:at + 12 + name_size].rstrip(b"\0").decode()
+        desc_at = at + 12 + (name_size + 3) // 4 * 4
+        notes.append((name, kind, area[desc_at:desc_at + desc_size], desc_at))
+        at = desc_at + (desc_size + 3) // 4 * 4
+    return notes
+
+
+class Vmcore:
+    """An ELF vmcore: memory by physical address."""
+
+    def __init__(self, path):
+        self.file = open(path, "rb")
+        header = self.file.read(64)
+        if header[:6] != b"\x7fELF\x02\x01":
+            raise FormatError(f"{path}: no little-endian ELF64 file")
+        phoff, = struct.unpack_from("<Q", header, 32)
+        count, = struct.unpack_from("<H", header, 56)
+        self.loads, self.notes_area = [], b""
+        for i in range(count):
+            self.file.seek(phoff + 56 * i)
+            kind, _, offset, _, phys, file_size, _, _ = struct.unpack("<IIQQQQQQ", self.file.read(56))
+            if kind == 1:
+                self.loads.append((phys, file_size, offset))
+            elif kind == 4:
+                self.file.seek(offset)
+                self.notes_area += self.file.read(file_size)
+
+    def pfns(self):
+        out = set()
+        for phys, size, _ in self.loads:
+            out.update(range(phys >> 12, (phys + size + 4095) >> 12))
+        return out
+
+    def page(self, pfn):
+        """The page's bytes; what the file lacks of it is zero."""
+        out = bytearray(4096)
+        for phys, size, offset in self.loads:
+            begin, end = max(phys, pfn << 12), min(phys + size, (pfn + 1) << 12)
+            if begin < end:
+                self.file.seek(offset + begin - phys)
+                out[begin - (pfn << 12):end - (pfn << 12)] = self.file.read(end - begin)
+        return bytes(out)
+
+
+class Decoders:
+    """The codecs' libraries, loaded when a page needs them."""
+
+    def __init__(self):
+        self.libraries = {}
+
+    def library(self, name, soname):
+        if name not in self.libraries:
+            self.libraries[name] = ctypes.CDLL(soname)
+        return self.libraries[name]
+
+    def decode(self, flags, data, size):
+        out = ctypes.create_string_buffer(size)
+        length = ctypes.c_size_t(size)
+        if flags == 0:
+            return data
+        if flags == 1:
+            return zlib.decompress(data)
+        if flags == 2:
+            lzo = self.library("lzo", "liblzo2.so.2")
+            if lzo.lzo1x_decompress_safe(data, ctypes.c_size_t(len(data)), out, ctypes.byref(length), None):
+                raise FormatError("lzo data is damaged")
+            return out.raw[:length.value]
+        if flags == 4:
+            snappy = self.library("snappy", "libsnappy.so.1")
+            if snappy.snappy_uncompress(data, ctypes.c_size_t(len(data)), out, ctypes.byref(length)):
+                raise FormatError("snappy data is damaged")
+            return out.raw[:length.value]
+        if flags == 0x20:
+            zstd = self.library("zstd", "libzstd.so.1")
+            zstd.ZSTD_decompress.restype = ctypes.c_size_t
+            got = zstd.ZSTD_decompress(out, ctypes.c_size_t(size), data, ctypes.c_size_t(len(data)))
+            if got > size:
+                raise FormatError("zstd data is damaged")
+            return out.raw[:got]
+        raise FormatError(f"unknown page flags {flags:#x}")
+
+
+class Dump:
+    """A kdump-compressed file, version 6."""
+
+    UTSNAME = ("sysname", "nodename", "release", "version", "machine", "domainname")
+
+    def __init__(self, path):
+        self.file = open(path, "rb")
+        self.data = self.file.read()
+        self.decoders = Decoders()
+        data = self.data
+        if data[:8] != b"KDUMP   ":
+            raise FormatError(f"{path}: no kdump-compressed file")
+        self.version, = struct.unpack_from("<I", data, 8)
+        self.utsname = {}
+        for i, name in enumerate(self.UTSNAME):
+            field = data[12 + 65 * i:12 + 65 * (i + 1)]
+            if field[-1] != 0:
+                raise FormatError(f"utsname.{name} does not end")
+            self.utsname[name] = field.split(b"\0")[0].decode()
+        self.time_sec, self.time_usec = struct.unpack_from("<QQ", data, 408)
+        (self.status, self.block_size, self.sub_hdr_size, self.bitmap_blocks, self.max_mapnr_32, self.total_ram_blocks,
+         self.device_blocks, self.written_blocks, self.current_cpu, self.nr_cpus) = struct.unpack_from("<10I", data, 424)
+        block = self.block_size
+        (self.phys_base, self.dump_level, self.split, self.start_pfn, self.end_pfn, self.offset_vmcoreinfo,
+         self.size_vmcoreinfo, self.offset_note, self.size_note, self.offset_eraseinfo, self.size_eraseinfo,
+         self.start_pfn_64, self.end_pfn_64, self.max_mapnr) = struct.unpack_from("<qii QQ QQ QQ QQ QQQ", data, block)
+        half = self.bitmap_blocks * block // 2
+        at = (1 + self.sub_hdr_size) * block
+        self.bitmap1 = self.pfns_of(data[at:at + half])
+        self.bitmap2 = self.pfns_of(data[at + half:at + 2 * half])
+        self.table = at + 2 * half
+        self.descriptors = {}
+        for i, pfn in enumerate(self.bitmap2):
+            self.descriptors[pfn] = struct.unpack_from("<QIIQ", data, self.table + 24 * i)
+        self.data_begin = self.table + 24 * len(self.bitmap2)
+
+    @staticmethod
+    def pfns_of(bitmap):
+        return [byte * 8 + bit for byte, bits in enumerate(bitmap) if bits for bit in range(8) if bits >> bit & 1]
+
+    def vmcoreinfo(self):
+        return self.data[self.offset_vmcoreinfo:self.offset_vmcoreinfo + self.size_vmcoreinfo]
+
+    def notes(self):
+        return self.data[self.offset_note:self.offset_note + self.size_note]
+
+    def page(self, pfn):
+        offset, size, flags, _ = self.descriptors[pfn]
+        if size > self.block_size:
+            raise FormatError(f"page {pfn:#x}: {size} bytes are more than a block")
+        if flags == 0 and size != self.block_size:
+            raise FormatError(f"page {pfn:#x}: raw with {size} bytes")
+        if offset < self.data_begin or offset + size > len(self.data):
+            raise FormatError(f"page {pfn:#x}: its data at {offset:#x} lies outside of the data area")
+        page = self.decoders.decode(flags, self.data[offset:offset + size], self.block_size)
+        if len(page) != self.block_size:
+            raise FormatError(f"page {pfn:#x}: decodes to {len(page)} bytes")
+        return page
