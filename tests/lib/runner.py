@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 """Behind tests/run: builds, finds the tests, runs them one after the other, and says how it went.
 
-Every executable file in tests/<kind>/ is a test; makers of test data, named mk…, and anything with a dot in its name are not. It runs from the repository's root with the build to test in
+Every executable file in tests/<kind>/ is a test; makers of test data, named mk…, and anything with a dot in its name are
+not. It runs from the repository's root with the build to test in
 $KDUMPD_BUILD (programs in $KDUMPD_BUILD/bin). Exit status 0 is passed, 77 is skipped (its last line says why), anything
 else is failed. Lines in its head may say more:
 
