@@ -1,0 +1,162 @@
+#include "daemon/arm.h"
+
+#include <filesystem>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "config/command_line.h"
+#include "daemon/command_line_host.h"
+#include "daemon/last_good.h"
+#include "makedump/base/fd.h"
+#include "makedump/base/units.h"
+
+namespace kdump {
+
+namespace {
+
+Result<uint64_t> check_reservation(const HostPaths& paths) {
+  KDUMP_TRY_ASSIGN(const uint64_t bytes, reserved_bytes(paths));
+  if (bytes == 0)
+    return Error(
+        Errc::no_memory,
+        "No memory reserved for crash kernel: boot with crashkernel= on the kernel command "
+        "line, for example crashkernel=256M");
+  KDUMP_TRY(check_loading_allowed(paths));
+  return bytes;
+}
+
+Result<std::string> plan_command_line(const Host& host, const KernelImage& kernel) {
+  KDUMP_TRY_ASSIGN(const CommandLineHost facts, read_command_line_host(host.paths));
+  KDUMP_TRY_ASSIGN(const CommandLineSettings settings, default_command_line_settings(host.machine));
+  std::string line = capture_command_line(settings, facts);
+  KDUMP_TRY(check_command_line_length(line, kernel.command_line_size));
+  return line;
+}
+
+// Programs that RHEL's kdump would run around the dump. Not running them must not go unnoticed.
+std::vector<std::string> warn_about_hooks(const HostPaths& paths) {
+  std::vector<std::string> warnings;
+  for (const char* name : {"pre.d", "post.d", "emergency.d"}) {
+    const std::string directory = paths.hooks() + "/" + name;
+    std::error_code error;
+    const auto first = std::filesystem::directory_iterator(directory, error);
+    if (!error && first != std::filesystem::directory_iterator())
+      warnings.push_back(directory + ": programs in it are not run by this version of kdumpd");
+  }
+  return warnings;
+}
+
+Result<uint64_t> file_bytes(const std::string& path) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0) return Error::from_errno(path);
+  return static_cast<uint64_t>(status.st_size);
+}
+
+// Refuses what cannot fit, before the kernel frees what is loaded to find that out. What fits may
+// still be too little to run in; that is for a rehearsal to tell.
+Result<void> check_fit(const Host& host, const ArmPlan& plan, uint64_t image_bytes) {
+  const uint64_t room = largest_reserved_region(host.paths).value_or(plan.reserved);
+  const uint64_t needed = plan.kernel.memory_bytes + image_bytes;
+  if (needed <= room) return {};
+  return Error(Errc::no_memory,
+               "kernel " + plan.kernel.path + " (" + human_bytes(plan.kernel.memory_bytes) +
+                   " in memory) and capture image " + plan.image + " (" + human_bytes(image_bytes) +
+                   ") do not fit into the " + human_bytes(room) +
+                   " reserved for the crash kernel: boot with a larger crashkernel=");
+}
+
+Result<void> make_state_directory(const HostPaths& paths) {
+  if (::mkdir(paths.state().c_str(), 0700) != 0 && errno != EEXIST)
+    return Error::from_errno(paths.state());
+  return {};
+}
+
+}  // namespace
+
+Result<ArmPlan> plan_arming(const Host& host) {
+  ArmPlan plan;
+
+  // Can anything be loaded at all?
+  KDUMP_TRY_ASSIGN(plan.reserved, check_reservation(host.paths));
+
+  // What is asked for
+  KDUMP_TRY_ASSIGN(LoadedSettings loaded, load_kdump_conf(host.paths.kdump_conf()));
+  plan.settings = std::move(loaded.settings);
+  plan.warnings = std::move(loaded.warnings);
+  for (std::string& warning : warn_about_hooks(host.paths))
+    plan.warnings.push_back(std::move(warning));
+
+  // Which kernel, told what
+  KDUMP_TRY_ASSIGN(plan.kernel, find_kernel(host.paths, host.release, host.machine));
+  KDUMP_TRY_ASSIGN(plan.command_line, plan_command_line(host, plan.kernel));
+
+  // Where dumps go
+  KDUMP_TRY_ASSIGN(plan.capture, host.resolve_target(plan.settings));
+
+  plan.image = host.paths.image(host.release);
+  return plan;
+}
+
+Result<ArmPlan> plan_reload(const Host& host) {
+  ArmPlan plan;
+  KDUMP_TRY_ASSIGN(plan.reserved, check_reservation(host.paths));
+  KDUMP_TRY_ASSIGN(plan.kernel, find_kernel(host.paths, host.release, host.machine));
+  KDUMP_TRY_ASSIGN(plan.command_line, plan_command_line(host, plan.kernel));
+  plan.image = host.paths.image(host.release);
+  if (::access(plan.image.c_str(), R_OK) != 0)
+    return Error::from_errno(plan.image)
+        .context("there is no capture image to load again; 'kdumpctl restart' builds one");
+  KDUMP_TRY_ASSIGN(const uint64_t bytes, file_bytes(plan.image));
+  KDUMP_TRY(check_fit(host, plan, bytes));
+  return plan;
+}
+
+Result<ImageState> make_image(const Host& host, const ArmPlan& plan) {
+  if (plan.settings.rebuild == Rebuild::never && ::access(plan.image.c_str(), R_OK) == 0) {
+    KDUMP_TRY_ASSIGN(const uint64_t bytes, file_bytes(plan.image));
+    KDUMP_TRY(check_fit(host, plan, bytes));
+    return ImageState{false, bytes};
+  }
+  return rebuild_image(host, plan);
+}
+
+Result<ImageState> rebuild_image(const Host& host, const ArmPlan& plan) {
+  KDUMP_TRY(make_state_directory(host.paths));
+  ImageOptions options;
+  options.kernel_release = host.release;
+  options.modules_root = host.paths.modules_root();
+  options.programs_directory = host.programs_directory;
+  options.output = plan.image;
+  auto report = host.build_image(plan.capture, options);
+  if (!report) return std::move(report).error().context("building " + plan.image);
+  KDUMP_TRY(check_fit(host, plan, report->compressed_bytes));
+  return ImageState{true, report->compressed_bytes};
+}
+
+LoadOutcome load_planned(const Host& host, const ArmPlan& plan) {
+  LoadOutcome outcome;
+  const CrashImage image{plan.kernel.path, plan.image, plan.command_line};
+  if (auto loaded = load_crash_image(host.paths, host.kexec_file_load, image); !loaded) {
+    outcome.problems.push_back(loaded.error().message());
+    // Some refusals come before the old image is freed.
+    const auto still_loaded = crash_image_loaded(host.paths);
+    if (still_loaded && *still_loaded) {
+      outcome.loaded = Loaded::kept;
+      return outcome;
+    }
+    const auto before = last_good(host, plan.kernel.path);
+    if (!before) return outcome;
+    if (auto again = load_crash_image(host.paths, host.kexec_file_load, *before); !again)
+      outcome.problems.push_back("loading " + before->initrd +
+                                 " instead: " + again.error().message());
+    else
+      outcome.loaded = Loaded::last_good;
+    return outcome;
+  }
+  outcome.loaded = Loaded::new_image;
+  if (auto kept = remember_last_good(host, image); !kept)
+    outcome.problems.push_back("this image is not kept for bad times: " + kept.error().message());
+  return outcome;
+}
+
+}  // namespace kdump

@@ -1,0 +1,62 @@
+// Arming: from kdump.conf to a crash kernel that is loaded. arm.cpp is the contents page.
+//
+// Three steps, because the kernel frees the loaded crash image before it looks at a new one: what
+// can be known beforehand is decided and checked by plan_arming(), the image is built by
+// make_image(), and only then load_planned() touches what is loaded.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "config/settings.h"
+#include "daemon/host.h"
+#include "daemon/kernel_image.h"
+#include "initramfs/capture_plan.h"
+
+namespace kdump {
+
+struct ArmPlan {
+  Settings settings;
+  KernelImage kernel;
+  CapturePlan capture;
+  std::string command_line;
+  std::string image;      // the capture image's file
+  uint64_t reserved = 0;  // bytes
+  std::vector<std::string> warnings;
+};
+
+// Reads everything, changes nothing.
+Result<ArmPlan> plan_arming(const Host& host);
+
+struct ImageState {
+  bool built = false;  // now; else the one that was there is used
+  uint64_t bytes = 0;
+};
+
+// Builds the capture image that the plan needs and checks that it fits into the reserved memory.
+Result<ImageState> make_image(const Host& host, const ArmPlan& plan);
+// The same whatever kdump.conf says about rebuilding.
+Result<ImageState> rebuild_image(const Host& host, const ArmPlan& plan);
+
+enum class Loaded {
+  new_image,
+  // The kernel refused the new image. What is loaded now is the one that was there before (kept),
+  // or the last one that it took (last_good), or nothing.
+  kept,
+  last_good,
+  nothing,
+};
+
+struct LoadOutcome {
+  Loaded loaded = Loaded::nothing;
+  std::vector<std::string> problems;  // none if the new image is loaded and remembered
+};
+
+LoadOutcome load_planned(const Host& host, const ArmPlan& plan);
+
+// What RHEL's "reload" does: the image that is there, with the command line of now, and kdump.conf
+// not read.
+Result<ArmPlan> plan_reload(const Host& host);
+
+}  // namespace kdump

@@ -1,0 +1,50 @@
+#include "daemon/host.h"
+
+#include <array>
+#include <filesystem>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+namespace kdump {
+
+namespace {
+
+bool holds_programs(const std::string& directory) {
+  return ::access((directory + "/kdump-capture").c_str(), X_OK) == 0 &&
+         ::access((directory + "/makedump").c_str(), X_OK) == 0;
+}
+
+// The programs of the capture image: beside this one (a build tree, or an installation in one
+// directory), else where they are installed.
+std::string find_programs() {
+  std::error_code ignored;
+  const auto self = std::filesystem::read_symlink("/proc/self/exe", ignored);
+  if (!ignored && holds_programs(self.parent_path())) return self.parent_path();
+  for (const char* directory : {KDUMP_LIBEXEC_DIRECTORY, "/usr/libexec/kdumpd", "/usr/bin"})
+    if (holds_programs(directory)) return directory;
+  return KDUMP_LIBEXEC_DIRECTORY;  // the builder's error names what is missing in it
+}
+
+}  // namespace
+
+Result<Host> Host::real(const std::string& root) {
+  utsname names{};
+  if (::uname(&names) != 0) return Error::from_errno("uname");
+  Host host;
+  host.paths.root = root;
+  host.release = names.release;
+  host.machine = names.machine;
+  host.programs_directory = find_programs();
+  host.resolve_target = &kdump::resolve_target;
+  host.build_image = &kdump::build_image;
+  host.kexec_file_load = &kernel_kexec_file_load;
+  if (!root.empty()) {
+    host.resolve_target = [](const Settings&) -> Result<CapturePlan> {
+      return Error(Errc::usage, "--root only looks: nothing is armed below another root");
+    };
+    host.kexec_file_load = [](int, int, const std::string&, unsigned long) { return EPERM; };
+  }
+  return host;
+}
+
+}  // namespace kdump

@@ -1,0 +1,52 @@
+// Where the host keeps what arming reads and writes. A test puts a directory in the machine's place
+// by setting `root`; no other code of this folder spells an absolute path of the host.
+#pragma once
+
+#include <string>
+
+namespace kdump {
+
+struct HostPaths {
+  std::string root;  // in front of every path; "" is the machine itself
+
+  [[nodiscard]] std::string kdump_conf() const { return root + "/etc/kdump.conf"; }
+  // pre.d, post.d and emergency.d: programs of the admin's, in RHEL's layout.
+  [[nodiscard]] std::string hooks() const { return root + "/etc/kdump"; }
+
+  [[nodiscard]] std::string command_line() const { return root + "/proc/cmdline"; }
+  [[nodiscard]] std::string cpuinfo() const { return root + "/proc/cpuinfo"; }
+  [[nodiscard]] std::string iomem() const { return root + "/proc/iomem"; }
+  [[nodiscard]] std::string load_disabled() const {
+    return root + "/proc/sys/kernel/kexec_load_disabled";
+  }
+  [[nodiscard]] std::string load_limit() const {
+    return root + "/proc/sys/kernel/kexec_load_limit_panic";
+  }
+
+  [[nodiscard]] std::string sys_kernel() const { return root + "/sys/kernel"; }
+  [[nodiscard]] std::string lockdown() const { return root + "/sys/kernel/security/lockdown"; }
+  [[nodiscard]] std::string watchdogs() const { return root + "/sys/class/watchdog"; }
+
+  [[nodiscard]] std::string boot() const { return root + "/boot"; }
+  [[nodiscard]] std::string modules_root() const { return root.empty() ? "/" : root; }
+  [[nodiscard]] std::string modules(const std::string& release) const {
+    return root + "/lib/modules/" + release;
+  }
+
+  // Not /boot, where RHEL has it when it can: /boot is small, full or read-only on many hosts, is
+  // not needed to boot this image, and may be readable by everybody, which the image is not to be.
+  [[nodiscard]] std::string state() const { return root + "/var/lib/kdump"; }
+  [[nodiscard]] std::string image(const std::string& release) const {
+    return state() + "/initramfs-" + release + "kdump.img";
+  }
+  [[nodiscard]] std::string last_good_image(const std::string& release) const {
+    return state() + "/last-good-" + release + ".img";
+  }
+  [[nodiscard]] std::string last_good_command_line(const std::string& release) const {
+    return state() + "/last-good-" + release + ".cmdline";
+  }
+
+  [[nodiscard]] std::string lock() const { return root + "/run/lock/kdump"; }
+};
+
+}  // namespace kdump

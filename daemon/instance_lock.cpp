@@ -1,0 +1,26 @@
+#include "daemon/instance_lock.h"
+
+#include <chrono>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <thread>
+
+#include "makedump/base/log.h"
+
+namespace kdump {
+
+Result<Fd> lock_instance(const HostPaths& paths) {
+  constexpr auto kPause = std::chrono::milliseconds(100);
+  constexpr int kPausesPerMessage = 50;
+  KDUMP_TRY_ASSIGN(Fd fd, open_file(paths.lock(), O_RDWR | O_CREAT, 0600));
+  for (int pauses = 0;; ++pauses) {
+    if (::flock(fd.get(), LOCK_EX | LOCK_NB) == 0) return fd;
+    if (errno != EWOULDBLOCK && errno != EINTR) return Error::from_errno(paths.lock() + ": flock");
+    if (pauses % kPausesPerMessage == 0)
+      log::info("another kdumpctl or kdumpd is at work (it holds " + paths.lock() +
+                "); waiting for it to end");
+    std::this_thread::sleep_for(kPause);
+  }
+}
+
+}  // namespace kdump

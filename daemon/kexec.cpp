@@ -1,0 +1,219 @@
+#include "daemon/kexec.h"
+
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <fcntl.h>
+#include <sys/syscall.h>
+#include <thread>
+#include <unistd.h>
+
+#include "makedump/base/fd.h"
+
+namespace kdump {
+
+namespace {
+
+// include/uapi/linux/kexec.h; spelled here because the header of an old build host lacks some.
+constexpr unsigned long kUnload = 0x1;   // KEXEC_FILE_UNLOAD
+constexpr unsigned long kOnCrash = 0x2;  // KEXEC_FILE_ON_CRASH
+
+// The kernel answers EBUSY, it does not wait, while it handles another load, a hotplug event or
+// even a read of crash_size.
+constexpr int kBusyTries = 100;
+constexpr auto kBusyPause = std::chrono::milliseconds(100);
+
+std::string first_line(std::string text) {
+  text.resize(std::min(text.find('\n'), text.size()));
+  return text;
+}
+
+std::optional<uint64_t> parse_number(std::string_view text, int base = 10) {
+  uint64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, base);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+// Since 6.19 (cf4340bdd967) in a directory of their own; the old names are links that go one day.
+Result<uint64_t> read_kexec_attribute(const HostPaths& paths, const std::string& name) {
+  for (int tries = 1;; ++tries) {
+    auto text = read_text_file(paths.sys_kernel() + "/kexec/" + name);
+    if (!text && text.error().sys_errno() == ENOENT)
+      text = read_text_file(paths.sys_kernel() + "/kexec_" + name);
+    if (text) {
+      const std::string line = first_line(*std::move(text));
+      if (const auto number = parse_number(line)) return *number;
+      return Error(Errc::bad_input,
+                   paths.sys_kernel() + ": " + name + " is '" + line + "', which is no number");
+    }
+    if (text.error().sys_errno() == ENOENT)
+      return Error(Errc::not_found, "Kdump is not supported on this kernel");
+    if (text.error().sys_errno() != EBUSY || tries == kBusyTries) return std::move(text).error();
+    std::this_thread::sleep_for(kBusyPause);
+  }
+}
+
+// "none" in brackets, or no such file: not locked down.
+bool locked_down(const HostPaths& paths) {
+  const auto text = read_text_file(paths.lockdown());
+  return text && text->find("[none]") == std::string::npos;
+}
+
+Error explain_no_room(const HostPaths& paths, const CrashImage& image) {
+  const auto reserved = reserved_bytes(paths);
+  if (reserved && *reserved == 0)
+    return {Errc::no_memory,
+            "No memory reserved for crash kernel: boot with crashkernel=, for example "
+            "crashkernel=256M"};
+  return {Errc::no_memory, "kernel " + image.kernel + " and capture image " + image.initrd +
+                               " do not fit into the memory reserved for the crash kernel" +
+                               (reserved ? " (" + human_bytes(*reserved) + ")" : std::string()) +
+                               ": boot with a larger crashkernel="};
+}
+
+Error explain_not_permitted(const HostPaths& paths) {
+  if (auto allowed = check_loading_allowed(paths); !allowed) return std::move(allowed).error();
+  if (locked_down(paths))
+    return {Errc::io,
+            "the kernel is locked down (Secure Boot) and takes only a kernel with a signature that "
+            "it trusts: use the distribution's own kernel, see dmesg",
+            EPERM};
+  return {Errc::io, "loading a crash kernel needs root (CAP_SYS_BOOT)", EPERM};
+}
+
+Error explain(const HostPaths& paths, const CrashImage& image, int error) {
+  constexpr int kENotSupp = 524;  // the kernel's own ENOTSUPP, which strerror does not know
+  switch (error) {
+    case ENOSYS:
+      return {Errc::unsupported,
+              "this kernel has no kexec_file_load: it is built without CONFIG_KEXEC_FILE", error};
+    case EPERM:
+      return explain_not_permitted(paths);
+    case EBUSY:
+      return {Errc::io, "the kernel stays busy with another kexec operation", error};
+    case EADDRNOTAVAIL:
+      return explain_no_room(paths, image);
+    case ENOMEM:
+      return {Errc::no_memory,
+              "the kernel found no memory to load the crash kernel: boot with a larger "
+              "crashkernel=, or free memory",
+              error};
+    case ENOEXEC:
+      return {Errc::bad_input,
+              image.kernel +
+                  ": the running kernel does not know this as a kernel it can start "
+                  "(64-bit bzImage, boot protocol 2.12 or later)",
+              error};
+    case EINVAL:
+      return {Errc::bad_input,
+              "the kernel refuses kernel, image or command line: the image (" + image.initrd +
+                  ") is larger than half of the memory, or the command line too long",
+              error};
+    case ETXTBSY:
+      return {Errc::io, image.kernel + " or " + image.initrd + " is being written", error};
+    case EFBIG:
+      return {Errc::bad_input, image.kernel + " or " + image.initrd + " is larger than 4 GiB",
+              error};
+    case ENODATA:
+      return {Errc::bad_input, image.kernel + " is not signed, and this kernel loads only what is",
+              error};
+    case ENOKEY:
+      return {Errc::bad_input,
+              image.kernel + " is signed with a key that this kernel does not know", error};
+    case EKEYREJECTED:
+    case ELIBBAD:
+    case EMSGSIZE:
+    case ENOPKG:
+    case EBADMSG:
+      return {Errc::bad_input, image.kernel + ": its signature cannot be verified, see dmesg",
+              error};
+    case kENotSupp:
+      return {Errc::bad_input, image.kernel + ": its signature cannot be verified on this machine"};
+    default:
+      return Error::from_errno("kexec_file_load", error);
+  }
+}
+
+int call_patiently(const std::function<int()>& call) {
+  for (int tries = 1;; ++tries) {
+    const int error = call();
+    if (error != EBUSY || tries == kBusyTries) return error;
+    std::this_thread::sleep_for(kBusyPause);
+  }
+}
+
+}  // namespace
+
+int kernel_kexec_file_load(int kernel_fd, int initrd_fd, const std::string& command_line,
+                           unsigned long flags) {
+  // The length counts the NUL; without a command line both are nothing.
+  const bool unloads = (flags & kUnload) != 0;
+  const unsigned long length = unloads ? 0 : command_line.size() + 1;
+  const char* text = unloads ? nullptr : command_line.c_str();
+  return ::syscall(SYS_kexec_file_load, kernel_fd, initrd_fd, length, text, flags) == 0 ? 0 : errno;
+}
+
+Result<bool> crash_image_loaded(const HostPaths& paths) {
+  KDUMP_TRY_ASSIGN(const uint64_t loaded, read_kexec_attribute(paths, "crash_loaded"));
+  return loaded != 0;
+}
+
+Result<uint64_t> reserved_bytes(const HostPaths& paths) {
+  return read_kexec_attribute(paths, "crash_size");
+}
+
+std::optional<uint64_t> largest_reserved_region(const HostPaths& paths) {
+  const auto text = read_text_file(paths.iomem());
+  if (!text) return std::nullopt;
+  uint64_t largest = 0;
+  std::string_view rest = *text;
+  while (!rest.empty()) {
+    const std::string_view line = rest.substr(0, rest.find('\n'));
+    rest.remove_prefix(std::min(line.size() + 1, rest.size()));
+    if (!line.ends_with(" : Crash kernel")) continue;
+    // "  2a000000-35ffffff : Crash kernel", all zeros for readers without CAP_SYS_ADMIN
+    const size_t begin = line.find_first_not_of(' ');
+    const size_t dash = line.find('-');
+    const size_t end = line.find(' ', begin);
+    if (dash == std::string_view::npos || end < dash) continue;
+    const auto first = parse_number(line.substr(begin, dash - begin), 16);
+    const auto last = parse_number(line.substr(dash + 1, end - dash - 1), 16);
+    if (first && last && *last > *first) largest = std::max(largest, *last - *first + 1);
+  }
+  if (largest == 0) return std::nullopt;
+  return largest;
+}
+
+Result<void> check_loading_allowed(const HostPaths& paths) {
+  const auto disabled = read_text_file(paths.load_disabled());
+  if (disabled && first_line(*disabled) == "1")
+    return Error(Errc::io,
+                 "kernel.kexec_load_disabled is 1: nothing can be loaded until the next boot; find "
+                 "who sets it in /etc/sysctl.d");
+  const auto limit = read_text_file(paths.load_limit());
+  if (limit && first_line(*limit) == "0")
+    return Error(Errc::io,
+                 "kernel.kexec_load_limit_panic is 0: the number of loads that it allowed is used "
+                 "up, and nothing can be loaded until the next boot");
+  return {};
+}
+
+Result<void> load_crash_image(const HostPaths& paths, const KexecFileLoad& kexec_file_load,
+                              const CrashImage& image) {
+  KDUMP_TRY_ASSIGN(const Fd kernel, open_file(image.kernel, O_RDONLY));
+  KDUMP_TRY_ASSIGN(const Fd initrd, open_file(image.initrd, O_RDONLY));
+  const int error = call_patiently(
+      [&] { return kexec_file_load(kernel.get(), initrd.get(), image.command_line, kOnCrash); });
+  if (error != 0) return explain(paths, image, error);
+  return {};
+}
+
+Result<void> unload_crash_image(const HostPaths& paths, const KexecFileLoad& kexec_file_load) {
+  const int error = call_patiently([&] { return kexec_file_load(-1, -1, "", kUnload | kOnCrash); });
+  if (error == EPERM) return explain_not_permitted(paths).context("unloading the crash kernel");
+  if (error != 0) return Error::from_errno("unloading the crash kernel", error);
+  return {};
+}
+
+}  // namespace kdump
