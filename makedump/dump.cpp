@@ -7,6 +7,7 @@
 
 #include "makedump/arch/arch.h"
 #include "makedump/base/budget.h"
+#include "makedump/base/fd.h"
 #include "makedump/dmesg.h"
 #include "makedump/filter/classify.h"
 #include "makedump/kernel/notes.h"
@@ -78,6 +79,9 @@ struct Filter {
 // not only find a huge file.
 std::vector<std::string> plausibility_warnings(const PageCounts& counts, const Filter& filter) {
   std::vector<std::string> warnings;
+  if (counts[PageClass::unreadable] != 0)
+    warnings.push_back(std::to_string(counts[PageClass::unreadable]) +
+                       " pages could not be read and are missing from the dump");
   if (filter.level.has(DumpLevel::kFree) && counts[PageClass::free] == 0)
     warnings.push_back(
         "no free pages were found: the dump is complete, but larger than it should be; this kernel "
@@ -206,7 +210,7 @@ Result<Summary> run_dump(const Job& job) {
                                                    .pages_to_store = pages_to_store,
                                                    .notes_size = source->notes().size()}));
   const Preamble preamble =
-      make_preamble(plan, job, *source, info, *arch, read_utsname(memory, info, arch->name()));
+      make_preamble(plan, job, *source, info, *arch, read_utsname(memory, info));
 
   // 6. and 7. Pack the pages into the sink. The file's name is the incomplete one until commit().
   KDUMP_TRY_ASSIGN(const auto sink, open_file_sink(job.output, {.overwrite = job.overwrite}));
