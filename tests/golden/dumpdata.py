@@ -1,11 +1,19 @@
-"""Reads vmcores and kdump-compressed dumps, independently of the program that is tested.
+#!/usr/bin/python3
+"""Prints what a kdump-compressed dump holds.
 
-Written from the format's description; page data is decoded by zlib and by the codecs' own shared
-libraries.
+    dumpdata.py DUMP [--header] [--bitmaps] [--pages] [--vmcoreinfo] [--against VMCORE]
+
+Without an option: header and bitmaps. --pages adds a digest of each page; --against compares every
+page of the dump with the vmcore that it was made from.
+
+Reads independently of the program that is tested: written from the format's description; page data
+is decoded by zlib and by the codecs' own shared libraries.
 """
+import argparse
 import ctypes
-import ctypes.util
+import hashlib
 import struct
+import sys
 import zlib
 
 FLAG_NAMES = {0: "raw", 1: "zlib", 2: "lzo", 4: "snappy", 0x20: "zstd"}
@@ -180,3 +188,50 @@ class Dump:
         if len(page) != self.block_size:
             raise FormatError(f"page {pfn:#x}: decodes to {len(page)} bytes")
         return page
+
+
+def print_header(dump):
+    print("version", dump.version)
+    for name, value in dump.utsname.items():
+        print(name, value or "-")
+    print("time", f"{dump.time_sec}.{dump.time_usec:06}")
+    print("status", f"{dump.status:#x}")
+    for name in ("block_size", "sub_hdr_size", "bitmap_blocks", "max_mapnr_32", "nr_cpus", "dump_level", "split",
+                 "start_pfn_64", "end_pfn_64", "max_mapnr", "size_vmcoreinfo", "size_note", "offset_eraseinfo",
+                 "size_eraseinfo"):
+        print(name, getattr(dump, name))
+    print("phys_base", hex(dump.phys_base))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("dump")
+    for flag in ("--header", "--bitmaps", "--pages", "--vmcoreinfo"):
+        parser.add_argument(flag, action="store_true")
+    parser.add_argument("--against", metavar="VMCORE")
+    args = parser.parse_args()
+    dump = Dump(args.dump)
+    everything = not (args.header or args.bitmaps or args.pages or args.vmcoreinfo or args.against)
+    if args.header or everything:
+        print_header(dump)
+    if args.bitmaps or everything:
+        print("exists", ranges_text(dump.bitmap1))
+        print("dumped", ranges_text(dump.bitmap2))
+    if args.vmcoreinfo:
+        print(dump.vmcoreinfo().decode(), end="")
+    if args.pages:
+        for pfn, (_, size, flags, _) in dump.descriptors.items():
+            print(f"{pfn:#x} {FLAG_NAMES.get(flags, hex(flags))} {size} {hashlib.sha256(dump.page(pfn)).hexdigest()[:16]}")
+    if args.against:
+        core = Vmcore(args.against)
+        different = [pfn for pfn in dump.bitmap2 if dump.page(pfn) != core.page(pfn)]
+        print("different", ranges_text(different))
+        return 1 if different else 0
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except FormatError as error:
+        sys.exit(f"dumpdata.py: {error}")
