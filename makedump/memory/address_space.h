@@ -15,6 +15,7 @@ class AddressSpace {
       : arch_(&arch), reader_(&reader), order_(order) {}
 
   [[nodiscard]] ByteOrder byte_order() const { return order_; }
+  [[nodiscard]] const Arch& arch() const { return *arch_; }
 
   Result<Arch::Mapping> translate(VirtAddr addr);
   // Any size, over page borders. The error names the virtual address.

@@ -1,6 +1,6 @@
 // The dead kernel's struct page array (SPARSEMEM and SPARSEMEM_EXTREME, with or without vmemmap).
 //
-// The sections are read once at open() (8 bytes for each present section of memory); the array
+// The sections are read once at open() (16 bytes for each present section of memory); the array
 // itself is viewed in pieces, through the kernel's page tables. Immutable; threads share it, each
 // with an AddressSpace of its own.
 #pragma once
