@@ -170,28 +170,32 @@ def build_memfill(work):
     return cached
 
 
-def make_root(root, kernel, kdump_conf, guest_conf, work, build=None):
+def make_root(root, kernel, work, init=INIT):
+    """A root file system without our programs: what any Debian host with this kernel has."""
     for folder in ("usr/bin", "usr/sbin", "usr/lib/guest", "usr/lib64", "etc", "var/crash", "var/lib", "var/log", "proc", "sys",
                    "dev", "run", "tmp", "mnt", "root"):
         (root / folder).mkdir(parents=True, exist_ok=True)
     for link in ("bin", "sbin", "lib", "lib64"):
         (root / link).symlink_to(f"usr/{link}")
     install_kernel(root, kernel)
-    install_programs(root, build)
     install_busybox(root)
     shutil.copy2(build_memfill(work), root / "usr/bin/memfill")
-    # After our own files: what the build installs as defaults (an /etc/kdump.conf, say) is replaced by the test's.
-    (root / "etc/kdump.conf").write_text(kdump_conf)
-    (root / "etc/guest.conf").write_text(guest_conf)
     (root / "etc/fstab").write_text(f"UUID={ROOT_UUID} / ext4 defaults 0 1\n")
     (root / "etc/hostname").write_text("guest\n")
     (root / "etc/machine-id").write_text("6b64756d706400000000000000000001\n")
     (root / "etc/passwd").write_text("root:x:0:0:root:/root:/bin/sh\n")
     (root / "etc/group").write_text("root:x:0:\n")
     (root / "etc/os-release").write_text('ID=kdumpd-test\nNAME="kdumpd test guest"\n')
-    init = root / "usr/lib/guest/init"
-    init.write_text(INIT)
-    init.chmod(0o755)
+    script = root / "usr/lib/guest/init"
+    script.write_text(init)
+    script.chmod(0o755)
+
+
+def install_product(root, kdump_conf, guest_conf, build=None):
+    install_programs(root, build)
+    # After our own files: what the build installs as defaults (an /etc/kdump.conf, say) is replaced by the test's.
+    (root / "etc/kdump.conf").write_text(kdump_conf)
+    (root / "etc/guest.conf").write_text(guest_conf)
     if pathlib.Path("/sbin/ldconfig").exists():
         subprocess.run(["/sbin/ldconfig", "-r", root], capture_output=True)
 
@@ -211,7 +215,8 @@ def make_ext4(image, mib, uuid, label=None, root=None):
     subprocess.run(command + [str(image)], check=True, env=environment)
 
 
-def make_boot_initramfs(kernel, out):
+def needed_modules(kernel):
+    """name → bytes, in load order, of what reaches an ext4 file system on a virtio disk: as modprobe says it, uncompressed."""
     environment = dict(os.environ, PATH=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
     run = subprocess.run(["modprobe", "-d", kernel.root, "-S", kernel.release, "--show-depends", "-a",
                           "virtio_pci", "virtio_blk", "crc32c_generic", "ext4"],
@@ -224,18 +229,27 @@ def make_boot_initramfs(kernel, out):
                 modules.append(path)
     if not modules:
         raise Skip(f"modprobe finds no virtio_blk in {kernel.root}: {run.stderr.strip()}")
-    files = {"init": (0o755, BOOT_INIT.encode()), "bin/busybox": (0o755, find_busybox().read_bytes())}
-    for name in ("sh", "mount", "umount", "insmod", "sleep", "switch_root", "poweroff", "["):
-        files[f"bin/{name}"] = "busybox"
-    for folder in ("proc", "sys", "dev", "root"):
-        files[f"{folder}/.keep"] = (0o644, b"")
+    found = {}
     for number, path in enumerate(modules):
         data = path.read_bytes()
         if path.suffix == ".xz":
             data = lzma.decompress(data)
         elif path.suffix == ".zst":
             data = subprocess.run(["zstd", "-dcq", path], capture_output=True, check=True).stdout
-        files[f"modules/{number:02}-{path.name.split('.')[0]}.ko"] = (0o644, data)
+        found[f"{number:02}-{path.name.split('.')[0]}.ko"] = data
+    return found
+
+
+def make_busybox_initramfs(kernel, init, out):
+    """An initramfs of busybox, the modules for virtio disks with ext4, and one script. The first kernel's way to its root
+    file system; also the plainest capture image there is."""
+    files = {"init": (0o755, init.encode()), "bin/busybox": (0o755, find_busybox().read_bytes())}
+    for name in ("sh", "mount", "umount", "insmod", "sleep", "switch_root", "poweroff", "reboot", "dd", "stat", "sync", "["):
+        files[f"bin/{name}"] = "busybox"
+    for folder in ("proc", "sys", "dev", "root"):
+        files[f"{folder}/.keep"] = (0o644, b"")
+    for name, data in needed_modules(kernel).items():
+        files[f"modules/{name}"] = (0o644, data)
     write_initramfs(files, out)
 
 

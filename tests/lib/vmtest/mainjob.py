@@ -121,7 +121,8 @@ def _run(job, work, progress):
     progress(f"guest disk: root file system with kernel {kernel.release} and our programs")
     root = work / "root"
     root.mkdir()
-    guest.make_root(root, kernel, kdump_conf(job), guest_conf(job), work, job.build or None)
+    guest.make_root(root, kernel, work)
+    guest.install_product(root, kdump_conf(job), guest_conf(job), job.build or None)
     disks = [work / "root.ext4", work / "kpageflags"]
     guest.make_ext4(disks[0], 1536, guest.ROOT_UUID, root=root)
     shutil.rmtree(root)
@@ -130,7 +131,7 @@ def _run(job, work, progress):
     if job.target != "root":
         disks.append(work / "target.ext4")
         guest.make_ext4(disks[2], 1024, guest.DUMP_UUID, label=guest.DUMP_LABEL)
-    guest.make_boot_initramfs(kernel, work / "boot.img")
+    guest.make_busybox_initramfs(kernel, guest.BOOT_INIT, work / "boot.img")
 
     cmdline = f"console=ttyS0 panic=5 root=/dev/vda rw crashkernel={job.crashkernel} {job.append}".strip()
     progress(f"booting it ({result.accel}, 2 CPUs, {job.memory_mib} MiB, crashkernel={job.crashkernel})")
