@@ -25,8 +25,18 @@ struct CapturePlan {
   FinalAction final_action = FinalAction::reboot;
 };
 
+// Where things are in the image.
+inline constexpr char kPlanPath[] = "/etc/kdump/capture.plan";
+inline constexpr char kModuleListPath[] = "/etc/kdump/modules";
+inline constexpr char kMakedumpPath[] = "/usr/bin/makedump";
+inline constexpr char kTargetMountPoint[] = "/kdumproot";
+
 std::string encode(const CapturePlan& plan);
-// `where` opens error messages.
+// `where` opens error messages. Strict: builder and reader come from the same build, so anything
+// unknown is damage.
 Result<CapturePlan> decode_capture_plan(std::string_view text, const std::string& where);
+
+std::string_view name_of(FailureAction action);  // as written in kdump.conf
+std::string_view name_of(FinalAction action);
 
 }  // namespace kdump

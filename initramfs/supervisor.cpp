@@ -1,0 +1,231 @@
+#include "initramfs/supervisor.h"
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <cstring>
+#include <ctime>
+#include <fcntl.h>
+#include <linux/reboot.h>
+#include <new>
+#include <poll.h>
+#include <string_view>
+#include <sys/mman.h>
+#include <sys/reboot.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "initramfs/mounts.h"
+
+namespace kdump {
+
+namespace {
+
+constexpr int kWorkerFailed = 1;
+constexpr std::chrono::seconds kStartLimit{60};  // until the worker makes its first promise
+
+int64_t now_ms() {
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  return int64_t{now.tv_sec} * 1000 + now.tv_nsec / 1000000;
+}
+
+void sleep_ms(int ms) {
+  (void)::poll(nullptr, 0, ms);
+}
+
+// As log::error does, but without anything that could fail: no allocation, no library.
+void say(const char* text, const char* more = "") {
+  std::array<char, 512> line{};
+  const int n = std::snprintf(line.data(), line.size() - 1, "<4>kdump-capture: %s%s\n", text, more);
+  const size_t length = std::min(static_cast<size_t>(n > 0 ? n : 0), line.size() - 1);
+  const int kmsg = ::open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
+  if (kmsg >= 0) {
+    (void)!::write(kmsg, line.data(), length);
+    ::close(kmsg);
+  } else if (length > 3) {
+    (void)!::write(STDERR_FILENO, line.data() + 3, length - 3);
+  }
+}
+
+// fork() whose child ends by itself after `seconds` in any case.
+pid_t fork_helper(unsigned seconds) {
+  const pid_t pid = ::fork();
+  if (pid == 0) {
+    sigset_t none;
+    sigemptyset(&none);
+    ::sigprocmask(SIG_SETMASK, &none, nullptr);
+    ::alarm(seconds);
+  }
+  return pid;
+}
+
+bool reaped(pid_t pid, int& status) {
+  for (;;) {
+    int ended_status = 0;
+    const pid_t ended = ::waitpid(-1, &ended_status, WNOHANG);
+    if (ended == pid) {
+      status = ended_status;
+      return true;
+    }
+    if (ended == 0 || (ended < 0 && errno != EINTR)) return false;
+  }
+}
+
+// sync(2) of a disk that is gone may never return: a child tries.
+void sync_bounded() {
+  constexpr unsigned kLimit = 30;
+  const pid_t pid = fork_helper(kLimit + 5);
+  if (pid == 0) {
+    ::sync();
+    ::_exit(0);
+  }
+  if (pid < 0) return;
+  int status = 0;
+  const int64_t deadline = now_ms() + kLimit * 1000;
+  while (!reaped(pid, status)) {
+    if (now_ms() > deadline) return say("sync did not come back within 30 s: going on without it");
+    sleep_ms(5);
+  }
+}
+
+// reboot(2) shuts devices down first, and a broken one may hang there. This is the way around.
+void arm_emergency_restart() {
+  constexpr int kLimit = 60;
+  if (fork_helper(kLimit + 30) != 0) return;
+  ::sleep(kLimit);
+  const int fd = ::open("/proc/sysrq-trigger", O_WRONLY | O_CLOEXEC);
+  if (fd >= 0) (void)!::write(fd, "b", 1);
+  ::_exit(0);
+}
+
+[[noreturn]] void end_machine(FinalAction action) {
+  // Whoever reads a serial console wants the last line whole.
+  (void)::tcdrain(STDERR_FILENO);
+  switch (action) {
+    case FinalAction::halt:
+      (void)::reboot(RB_HALT_SYSTEM);
+      break;
+    case FinalAction::poweroff:
+      (void)::reboot(RB_POWER_OFF);
+      break;
+    case FinalAction::reboot:
+      break;
+  }
+  // Also when powering off is not possible here: a machine that is neither up nor off helps nobody.
+  if (action != FinalAction::halt) {
+    arm_emergency_restart();
+    (void)::reboot(RB_AUTOBOOT);
+  }
+  for (;;)
+    sleep_ms(60000);  // halted
+}
+
+FinalAction as_final(FailureAction action) {
+  switch (action) {
+    case FailureAction::halt:
+      return FinalAction::halt;
+    case FailureAction::poweroff:
+      return FinalAction::poweroff;
+    case FailureAction::reboot:
+    case FailureAction::shell:           // the image builder refuses these two:
+    case FailureAction::dump_to_rootfs:  // there is no shell and no root file system here
+      break;
+  }
+  return FinalAction::reboot;
+}
+
+const char* word_for(FinalAction action) {
+  switch (action) {
+    case FinalAction::halt:
+      return "halt";
+    case FinalAction::poweroff:
+      return "poweroff";
+    case FinalAction::reboot:
+      break;
+  }
+  return "reboot";
+}
+
+// True if the worker ended well in time.
+bool wait_for_worker(pid_t pid, const WorkerState& state) {
+  sigset_t child;
+  sigemptyset(&child);
+  sigaddset(&child, SIGCHLD);
+  for (;;) {
+    int status = 0;
+    if (reaped(pid, status)) {
+      if (WIFEXITED(status)) return WEXITSTATUS(status) == 0;
+      std::array<char, 64> text{};
+      std::snprintf(text.data(), text.size(), "killed by signal %d while ", WTERMSIG(status));
+      say(text.data(), state.what());
+      return false;
+    }
+    if (state.is_late()) {
+      say("gave up, as this did not come to its end in time: ", state.what());
+      return false;
+    }
+    const timespec second{1, 0};
+    (void)::sigtimedwait(&child, nullptr, &second);
+  }
+}
+
+}  // namespace
+
+void WorkerState::doing(const char* what, std::chrono::seconds at_most) {
+  deadline_ms_.store(now_ms() + at_most.count() * 1000);
+  std::snprintf(what_, sizeof(what_), "%s", what);
+}
+
+void WorkerState::set_actions(FailureAction on_failure, FinalAction on_success) {
+  failure_action_.store(on_failure);
+  final_action_.store(on_success);
+}
+
+bool WorkerState::is_late() const {
+  return now_ms() > deadline_ms_.load();
+}
+
+void supervise(bool (*worker)(WorkerState& state)) {
+  const auto mounted = mount_kernel_filesystems();
+  if (!mounted) say(mounted.error().message().c_str());
+
+  // All signals wait until they are asked for: none can end PID 1, and SIGCHLD is never missed.
+  sigset_t all;
+  sigfillset(&all);
+  ::sigprocmask(SIG_BLOCK, &all, nullptr);
+
+  FinalAction action = FinalAction::reboot;
+  void* shared = ::mmap(nullptr, sizeof(WorkerState), PROT_READ | PROT_WRITE,
+                        MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (shared == MAP_FAILED) {
+    say("failure action: reboot; no memory at all");
+    end_machine(action);
+  }
+  auto* state = new (shared) WorkerState;
+  state->doing("starting", kStartLimit);
+
+  const pid_t pid = ::fork();
+  if (pid == 0) {
+    sigset_t none;
+    sigemptyset(&none);
+    ::sigprocmask(SIG_SETMASK, &none, nullptr);
+    // Not the kernel's first choice when memory runs out: makedump is.
+    const int fd = ::open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+    if (fd >= 0) (void)!::write(fd, "-500", 4);
+    if (fd >= 0) ::close(fd);
+    ::_exit(worker(*state) ? 0 : kWorkerFailed);
+  }
+  if (pid < 0) say("cannot start a process: ", std::strerror(errno));
+  const bool saved = pid > 0 && wait_for_worker(pid, *state);
+
+  action = saved ? state->final_action() : as_final(state->failure_action());
+  (void)::kill(-1, SIGKILL);
+  sync_bounded();
+  say(saved ? "final action: " : "failure action: ", word_for(action));
+  end_machine(action);
+}
+
+}  // namespace kdump
