@@ -105,7 +105,10 @@ class Parser {
     for (const DirectiveEntry& entry : directive_table())
       if (entry.kind != Directive::deprecated) known.push_back(entry.word);
     std::string what = "Invalid kdump config option " + std::string(word);
-    if (const auto near = nearest_word(word, known))
+    const std::string_view name = word.substr(0, word.find('='));
+    if (name.size() < word.size() && find_directive(name) != nullptr)
+      what += "; write a blank, not '=', between '" + std::string(name) + "' and its value";
+    else if (const auto near = nearest_word(word, known))
       what += "; did you mean '" + std::string(*near) + "'?";
     return fail(Errc::usage, what);
   }

@@ -1,6 +1,5 @@
 #include "daemon/host.h"
 
-#include <array>
 #include <filesystem>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -14,13 +13,15 @@ bool holds_programs(const std::string& directory) {
          ::access((directory + "/makedump").c_str(), X_OK) == 0;
 }
 
-// The programs of the capture image: beside this one (a build tree, or an installation in one
-// directory), else where they are installed.
+// The programs of the capture image: beside this one (a build tree, and kdumpd), else where they
+// are installed, also when all of it was installed below another prefix than the one it was built
+// for.
 std::string find_programs() {
   std::error_code ignored;
-  const auto self = std::filesystem::read_symlink("/proc/self/exe", ignored);
-  if (!ignored && holds_programs(self.parent_path())) return self.parent_path();
-  for (const char* directory : {KDUMP_LIBEXEC_DIRECTORY, "/usr/libexec/kdumpd", "/usr/bin"})
+  const auto self = std::filesystem::read_symlink("/proc/self/exe", ignored).parent_path();
+  const std::string here = self.string();
+  const std::string beside = (self / ".." / KDUMP_LIBEXEC_RELATIVE / "kdumpd").lexically_normal();
+  for (const std::string& directory : {here, beside})
     if (holds_programs(directory)) return directory;
   return KDUMP_LIBEXEC_DIRECTORY;  // the builder's error names what is missing in it
 }
