@@ -241,18 +241,18 @@ std::optional<TextBlock> text_block(uint64_t begin, uint64_t next, unsigned size
   if ((begin | next) % kIdSize != 0) return std::nullopt;
   TextBlock block;
   // Compared in full: a block may end exactly at the ring's end (since 6.19, 67e1b0052f6b), where
-  // positions reduced to offsets look like a wrap.
-  const uint64_t begin_round = begin >> size_bits;
-  const uint64_t last_round = (next - 1) >> size_bits;
-  if (begin_round == last_round) {
-    if (next <= begin) return std::nullopt;
+  // positions reduced to offsets look like a wrap. Positions begin just below zero, so that the
+  // first round ends with an overflow: the difference of two rounds is taken modulo their number.
+  const uint64_t rounds = ((next - 1) >> size_bits) - (begin >> size_bits);
+  if (rounds == 0) {
     block = {begin & (ring - 1), next - begin};
-  } else if (begin_round + 1 == last_round) {
+  } else if ((rounds & (~uint64_t{0} >> size_bits)) == 1) {
     // It did not fit before the ring's end, so it lies whole at the beginning.
     block = {0, ((next - 1) & (ring - 1)) + 1};
   } else {
     return std::nullopt;
   }
+  if (block.length > ring) return std::nullopt;
   if (block.length <= kIdSize) return std::nullopt;
   block.offset += kIdSize;
   block.length -= kIdSize;
