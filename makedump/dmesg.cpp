@@ -72,6 +72,30 @@ Error log_error(const VmcoreInfo& info, const std::string& what) {
   return {Errc::bad_input, info.where() + ": kernel log: " + what};
 }
 
+// Memory, whose errors say that it was the log which could not be read.
+class LogMemory {
+ public:
+  LogMemory(AddressSpace& memory, const VmcoreInfo& info) : memory_(&memory), info_(&info) {}
+
+  [[nodiscard]] ByteOrder byte_order() const { return memory_->byte_order(); }
+
+  Result<void> read(VirtAddr addr, MutBytes into) {
+    auto done = memory_->read(addr, into);
+    if (!done) return std::move(done).error().context(info_->where() + ": kernel log");
+    return {};
+  }
+  template <class T>
+  Result<T> value(VirtAddr addr) {
+    std::array<std::byte, sizeof(T)> raw{};
+    KDUMP_TRY(read(addr, raw));
+    return load<T>(raw.data(), byte_order());
+  }
+
+ private:
+  AddressSpace* memory_;
+  const VmcoreInfo* info_;
+};
+
 // What could not be told is said in the log itself, where its reader looks.
 Result<void> emit_damage(uint64_t damaged, const Emit& emit) {
   if (damaged == 0) return {};
@@ -90,7 +114,7 @@ struct RecordLog {
   std::optional<uint64_t> caller_id;            // CONFIG_PRINTK_CALLER (5.1)
 };
 
-Result<RecordLog> find_record_log(AddressSpace& memory, const VmcoreInfo& info) {
+Result<RecordLog> find_record_log(LogMemory memory, const VmcoreInfo& info) {
   RecordLog log;
   KDUMP_TRY_ASSIGN(const VirtAddr pointer_at, info.require_symbol("log_buf"));
   KDUMP_TRY_ASSIGN(const VirtAddr size_at, info.require_symbol("log_buf_len"));
@@ -102,11 +126,11 @@ Result<RecordLog> find_record_log(AddressSpace& memory, const VmcoreInfo& info) 
   KDUMP_TRY_ASSIGN(log.text_len, info.require_offset("printk_log.text_len"));
   log.caller_id = info.offset("printk_log.caller_id");
 
-  KDUMP_TRY_ASSIGN(const uint64_t buffer, memory.read_value<uint64_t>(pointer_at));
+  KDUMP_TRY_ASSIGN(const uint64_t buffer, memory.value<uint64_t>(pointer_at));
   log.buffer = VirtAddr(buffer);
-  KDUMP_TRY_ASSIGN(log.buffer_size, memory.read_value<uint32_t>(size_at));
-  KDUMP_TRY_ASSIGN(log.first, memory.read_value<uint32_t>(first_at));
-  KDUMP_TRY_ASSIGN(log.next, memory.read_value<uint32_t>(next_at));
+  KDUMP_TRY_ASSIGN(log.buffer_size, memory.value<uint32_t>(size_at));
+  KDUMP_TRY_ASSIGN(log.first, memory.value<uint32_t>(first_at));
+  KDUMP_TRY_ASSIGN(log.next, memory.value<uint32_t>(next_at));
 
   constexpr uint64_t kMaxHeader = 256;
   if (log.header_size == 0 || log.header_size > kMaxHeader)
@@ -120,7 +144,7 @@ Result<RecordLog> find_record_log(AddressSpace& memory, const VmcoreInfo& info) 
   return log;
 }
 
-Result<void> extract_records(AddressSpace& memory, const VmcoreInfo& info, const Emit& emit) {
+Result<void> extract_records(LogMemory memory, const VmcoreInfo& info, const Emit& emit) {
   KDUMP_TRY_ASSIGN(const RecordLog log, find_record_log(memory, info));
   const ByteOrder order = memory.byte_order();
   std::vector<std::byte> header(log.header_size);
@@ -261,19 +285,19 @@ std::optional<TextBlock> text_block(uint64_t begin, uint64_t next, unsigned size
 
 class LocklessLog {
  public:
-  static Result<LocklessLog> open(AddressSpace& memory, const VmcoreInfo& info);
+  static Result<LocklessLog> open(LogMemory memory, const VmcoreInfo& info);
   Result<void> extract(const Emit& emit);
 
  private:
   enum class Outcome { told, nothing_there, damaged };
 
-  LocklessLog(AddressSpace& memory, const RingLayout& at) : memory_(&memory), at_(at) {}
+  LocklessLog(LogMemory memory, const RingLayout& at) : memory_(memory), at_(at) {}
   Result<Outcome> extract_one(uint64_t id, const Emit& emit);
 
   static constexpr unsigned kStateShift = 62;
   static constexpr uint64_t kIdMask = (uint64_t{1} << kStateShift) - 1;
 
-  AddressSpace* memory_;
+  LogMemory memory_;
   RingLayout at_;
   unsigned count_bits_ = 0, size_bits_ = 0;
   VirtAddr descs_, infos_, data_;
@@ -282,20 +306,20 @@ class LocklessLog {
   std::vector<std::byte> desc_, info_, text_;
 };
 
-Result<LocklessLog> LocklessLog::open(AddressSpace& memory, const VmcoreInfo& info) {
+Result<LocklessLog> LocklessLog::open(LogMemory memory, const VmcoreInfo& info) {
   KDUMP_TRY_ASSIGN(const RingLayout at, ring_layout(info));
   KDUMP_TRY_ASSIGN(const VirtAddr pointer_at, info.require_symbol("prb"));
-  KDUMP_TRY_ASSIGN(const uint64_t ring_at, memory.read_value<uint64_t>(pointer_at));
+  KDUMP_TRY_ASSIGN(const uint64_t ring_at, memory.value<uint64_t>(pointer_at));
   const VirtAddr ring(ring_at);
 
   LocklessLog log(memory, at);
-  KDUMP_TRY_ASSIGN(log.count_bits_, memory.read_value<uint32_t>(ring + at.count_bits));
-  KDUMP_TRY_ASSIGN(log.size_bits_, memory.read_value<uint32_t>(ring + at.size_bits));
-  KDUMP_TRY_ASSIGN(const uint64_t descs, memory.read_value<uint64_t>(ring + at.descs));
-  KDUMP_TRY_ASSIGN(const uint64_t infos, memory.read_value<uint64_t>(ring + at.infos));
-  KDUMP_TRY_ASSIGN(const uint64_t data, memory.read_value<uint64_t>(ring + at.data));
-  KDUMP_TRY_ASSIGN(const uint64_t head, memory.read_value<uint64_t>(ring + at.head));
-  KDUMP_TRY_ASSIGN(const uint64_t tail, memory.read_value<uint64_t>(ring + at.tail));
+  KDUMP_TRY_ASSIGN(log.count_bits_, memory.value<uint32_t>(ring + at.count_bits));
+  KDUMP_TRY_ASSIGN(log.size_bits_, memory.value<uint32_t>(ring + at.size_bits));
+  KDUMP_TRY_ASSIGN(const uint64_t descs, memory.value<uint64_t>(ring + at.descs));
+  KDUMP_TRY_ASSIGN(const uint64_t infos, memory.value<uint64_t>(ring + at.infos));
+  KDUMP_TRY_ASSIGN(const uint64_t data, memory.value<uint64_t>(ring + at.data));
+  KDUMP_TRY_ASSIGN(const uint64_t head, memory.value<uint64_t>(ring + at.head));
+  KDUMP_TRY_ASSIGN(const uint64_t tail, memory.value<uint64_t>(ring + at.tail));
   log.descs_ = VirtAddr(descs);
   log.infos_ = VirtAddr(infos);
   log.data_ = VirtAddr(data);
@@ -317,8 +341,8 @@ Result<LocklessLog> LocklessLog::open(AddressSpace& memory, const VmcoreInfo& in
                                      std::pair(log.data_, uint64_t{1} << log.size_bits_)}) {
     if (bytes == 0 || !checked_add(array.v, bytes))
       return log_error(info, "the ring buffer's arrays can't lie at " + hex(array));
-    KDUMP_TRY(memory.read_value<uint8_t>(array));
-    KDUMP_TRY(memory.read_value<uint8_t>(array + (bytes - 1)));
+    KDUMP_TRY(memory.value<uint8_t>(array));
+    KDUMP_TRY(memory.value<uint8_t>(array + (bytes - 1)));
   }
   log.text_left_ = uint64_t{1} << log.size_bits_;
   log.desc_.resize(at.desc_size);
@@ -331,10 +355,10 @@ Result<LocklessLog::Outcome> LocklessLog::extract_one(uint64_t id, const Emit& e
   constexpr uint64_t kLostText = 1;   // (1, 1): there was no room for the text
   constexpr uint64_t kEmptyLine = 3;  // (3, 3): the text is empty
 
-  const ByteOrder order = memory_->byte_order();
+  const ByteOrder order = memory_.byte_order();
   const uint64_t slot = id & ((uint64_t{1} << count_bits_) - 1);
-  if (!memory_->read(descs_ + slot * at_.desc_size, desc_) ||
-      !memory_->read(infos_ + slot * at_.info_size, info_))
+  if (!memory_.read(descs_ + slot * at_.desc_size, desc_) ||
+      !memory_.read(infos_ + slot * at_.info_size, info_))
     return Outcome::damaged;
   const auto state_var = load_at<uint64_t>(desc_, at_.state_var, order);
   const auto begin = load_at<uint64_t>(desc_, at_.begin, order);
@@ -361,7 +385,7 @@ Result<LocklessLog::Outcome> LocklessLog::extract_one(uint64_t id, const Emit& e
   if (length > text_left_) return Outcome::damaged;
   text_left_ -= length;
   text_.resize(length);
-  if (!memory_->read(data_ + block.offset, text_)) return Outcome::damaged;
+  if (!memory_.read(data_ + block.offset, text_)) return Outcome::damaged;
   KDUMP_TRY(emit_record(time_stamp(*nsec), as_text(text_), emit));
   return Outcome::told;
 }
@@ -378,7 +402,8 @@ Result<void> LocklessLog::extract(const Emit& emit) {
 
 }  // namespace
 
-Result<void> extract_dmesg(AddressSpace& memory, const VmcoreInfo& info, const Emit& emit) {
+Result<void> extract_dmesg(AddressSpace& address_space, const VmcoreInfo& info, const Emit& emit) {
+  const LogMemory memory(address_space, info);
   if (info.symbol("prb")) {
     KDUMP_TRY_ASSIGN(LocklessLog log, LocklessLog::open(memory, info));
     return log.extract(emit);
