@@ -69,8 +69,8 @@ Result<KernelImage> check_bzimage(Bytes head, const std::string& path, const std
 Result<KernelImage> find_kernel(const HostPaths& paths, const std::string& release,
                                 const std::string& machine) {
   if (machine != "x86_64")
-    return Error(Errc::unsupported,
-                 "arming a " + machine + " machine is not supported by this version of kdumpd");
+    return Error(Errc::unsupported, "arming machines of type " + machine +
+                                        " is not supported by this version of kdumpd");
   const std::vector<std::string> candidates = {
       paths.boot() + "/vmlinuz-" + release,
       paths.modules(release) + "/vmlinuz",
