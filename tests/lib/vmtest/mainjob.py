@@ -296,22 +296,10 @@ def _check_files(job, kernel, disks, work, machine, result, check, progress):
     if not reservations:
         raise TestFailure("/proc/iomem of the guest shows no \"Crash kernel\" reservation")
     flags = pageflags.load(disks[1])
-    compared, lost, extra = pageflags.compare(dump, flags, reservations)
-    result.flags_compared, result.lost, result.extra = compared, len(lost), len(extra)
-    if compared < job.memory_mib * 256 * 3 // 4:
-        raise TestFailure(f"only {compared} pages could be compared with /proc/kpageflags")
-    if len(lost) > 10:
-        shown = [f"{pfn:#x} flags {flags[pfn]:#x}" for pfn in lost[:8]]
-        raise TestFailure(f"{len(lost)} pages are lost that the kernel's page flags say to keep (at most 10): {shown}")
-    if (len(lost) + len(extra)) * 200 > compared:
-        kinds = {}
-        for pfn in extra:
-            kinds[flags[pfn]] = kinds.get(flags[pfn], 0) + 1
-        shown = [f"{count} with flags {word:#x}" for word, count in sorted(kinds.items(), key=lambda kind: -kind[1])[:6]]
-        raise TestFailure(f"{len(lost) + len(extra)} of {compared} pages differ from the kernel's page flags (at most 0.5 %): "
-                          f"{len(lost)} lost; kept although to be dropped: {', '.join(shown)}")
-    check(f"page flags agree: of {compared} pages {len(lost)} lost, {len(extra)} too many "
-          f"({(len(lost) + len(extra)) / compared:.2%}, at most 0.50 %)")
+    compared, lost, extra = pageflags.expect_agreement("vmcore", dump, flags, reservations, fail=TestFailure)
+    result.flags_compared, result.lost, result.extra = compared, lost, extra
+    check(f"page flags agree: of {compared} pages {lost} lost, {extra} too many "
+          f"({(lost + extra) / compared:.2%}, at most 0.50 %)")
     if job.keep:
         shutil.copy2(work / "ram", keep / "ram")
         shutil.copy2(disks[1], keep / "kpageflags")
