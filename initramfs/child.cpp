@@ -110,6 +110,11 @@ std::string how_it_ended(int status) {
   return text;
 }
 
+// What it said last is why it ended, as a rule.
+std::string told(const std::string& last_words, const std::string& how) {
+  return last_words.empty() ? how : last_words + " (" + how + ")";
+}
+
 class Watch {
  public:
   Watch(pid_t pid, const ChildOptions& options)
@@ -209,12 +214,9 @@ Result<ChildUsage> run_child(const ChildOptions& options) {
   }
   lines.end_line();
 
-  if (!gave_up.empty()) return Error(Errc::timed_out, program + " " + gave_up);
-  if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
-    std::string what = program + " " + how_it_ended(status);
-    if (!lines.last().empty()) what += "; its last words: " + lines.last();
-    return Error(Errc::io, std::move(what));
-  }
+  if (!gave_up.empty()) return Error(Errc::timed_out, told(lines.last(), program + " " + gave_up));
+  if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+    return Error(Errc::io, told(lines.last(), program + " " + how_it_ended(status)));
   ChildUsage result;
   result.seconds = std::chrono::duration<double>(Clock::now() - start).count();
   result.peak_memory_kib = static_cast<uint64_t>(usage.ru_maxrss);

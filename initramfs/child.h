@@ -28,7 +28,7 @@ struct ChildUsage {
   uint64_t peak_memory_kib = 0;
 };
 
-// Success is exit status 0. The error says how it ended, with its last words.
+// Success is exit status 0. The error is its last line of output and how it ended.
 Result<ChildUsage> run_child(const ChildOptions& options);
 
 }  // namespace kdump

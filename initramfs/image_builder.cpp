@@ -10,6 +10,7 @@
 #include "initramfs/elf_closure.h"
 #include "initramfs/module_file.h"
 #include "initramfs/modules.h"
+#include "initramfs/mount_options.h"
 #include "makedump/base/fd.h"
 #include "makedump/base/units.h"
 #include "makedump/compress/codec.h"
@@ -68,13 +69,10 @@ Result<void> add_filesystem_modules(ModuleResolver& resolver, const CapturePlan&
   std::vector<std::string> wanted;
   // Character sets: those it is mounted with, and the defaults.
   if (plan.filesystem == "vfat") wanted = {"nls_cp437", "nls_ascii", "nls_iso8859-1", "nls_utf8"};
-  std::string_view options = plan.mount_options;
-  while (!options.empty()) {
-    const std::string_view option = options.substr(0, options.find(','));
-    options.remove_prefix(std::min(option.size() + 1, options.size()));
-    if (option.starts_with("iocharset=")) wanted.push_back("nls_" + std::string(option.substr(10)));
-    if (option.starts_with("codepage=")) wanted.push_back("nls_cp" + std::string(option.substr(9)));
-  }
+  if (const auto charset = mount_option_value(plan.mount_options, "iocharset"))
+    wanted.push_back("nls_" + *charset);
+  if (const auto codepage = mount_option_value(plan.mount_options, "codepage"))
+    wanted.push_back("nls_cp" + *codepage);
   for (const std::string& name : wanted)
     KDUMP_TRY(resolver.add(name));
   return {};

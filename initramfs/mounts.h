@@ -1,19 +1,11 @@
-// mount(2) with options as they stand in fstab and mountinfo.
+// Mounting, in the capture kernel.
 #pragma once
 
 #include <string>
-#include <string_view>
 
 #include "makedump/base/result.h"
 
 namespace kdump {
-
-struct MountOptions {
-  unsigned long flags = 0;  // MS_…
-  std::string data;         // what is left for the file system
-};
-
-MountOptions parse_mount_options(std::string_view options);
 
 // If the file system does not take its options (they came from the healthy system's mount and may
 // stand for something that is not there now), it is mounted without them: a dump matters more.

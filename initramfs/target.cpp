@@ -11,6 +11,7 @@
 #include "initramfs/block_device.h"
 #include "initramfs/device_modules.h"
 #include "initramfs/image_builder.h"
+#include "initramfs/mount_options.h"
 
 namespace kdump {
 
@@ -53,47 +54,6 @@ Result<Table> mount_table() {
   return table;
 }
 
-bool starts_with_any(std::string_view text, std::initializer_list<std::string_view> prefixes) {
-  return std::any_of(prefixes.begin(), prefixes.end(),
-                     [&](std::string_view prefix) { return text.starts_with(prefix); });
-}
-
-// Of the options that the healthy system mounts with, those that mean something to the capture
-// kernel: writable, no policy of a security module (none is loaded there), no quota (accounting may
-// want modules and minutes), nothing for mount(8) or systemd.
-std::string options_for_capture(std::string_view options) {
-  std::string kept = "rw";
-  while (!options.empty()) {
-    size_t end = 0;
-    for (bool in_quotes = false; end < options.size() && (in_quotes || options[end] != ','); ++end)
-      if (options[end] == '"') in_quotes = !in_quotes;
-    const std::string_view option = options.substr(0, end);
-    options.remove_prefix(std::min(end + 1, options.size()));
-    constexpr std::array<std::string_view, 24> kDropped = {
-        "",        "rw",       "ro",     "defaults",    "auto",        "noauto",
-        "nofail",  "user",     "users",  "nouser",      "owner",       "group",
-        "_netdev", "seclabel", "quota",  "usrquota",    "grpquota",    "prjquota",
-        "uquota",  "gquota",   "pquota", "uqnoenforce", "gqnoenforce", "pqnoenforce"};
-    if (std::find(kDropped.begin(), kDropped.end(), option) != kDropped.end()) continue;
-    if (starts_with_any(option,
-                        {"x-", "X-", "comment=", "context=", "fscontext=", "defcontext=",
-                         "rootcontext=", "usrjquota=", "grpjquota=", "jqfmt=", "subvolid="}))
-      continue;
-    kept.append(",").append(option);
-  }
-  return kept;
-}
-
-std::optional<std::string> option_value(std::string_view options, std::string_view name) {
-  while (!options.empty()) {
-    const std::string_view option = options.substr(0, options.find(','));
-    options.remove_prefix(std::min(option.size() + 1, options.size()));
-    if (option.size() > name.size() && option.starts_with(name) && option[name.size()] == '=')
-      return std::string(option.substr(name.size() + 1));
-  }
-  return std::nullopt;
-}
-
 // "/dev/vda1" → "vda1", also through links.
 Result<std::string> kernel_name_of(const std::string& path) {
   struct stat info {};
@@ -134,7 +94,7 @@ Result<void> check_filesystem(const std::string& type, const std::string& what) 
 Result<void> check_single_device(const BlockIdentity& identity, const std::string& options,
                                  const std::string& device) {
   for (const std::string_view name : {"logdev", "rtdev", "journal_path", "journal_dev"})
-    if (const auto value = option_value(options, name))
+    if (const auto value = mount_option_value(options, name))
       return Error(Errc::unsupported, device + ": has its journal or data on " + *value +
                                           ", too: choose a file system on one device");
   if (identity.type != "btrfs") return {};
@@ -214,7 +174,7 @@ Result<CapturePlan> resolve_path(const Settings& settings) {
   // subvolume).
   std::string root = mounted.root;
   if (mounted.type == "btrfs") {
-    const std::string subvolume = option_value(mounted.options, "subvol").value_or("/");
+    const std::string subvolume = mount_option_value(mounted.options, "subvol").value_or("/");
     // The option mounts the subvolume again, so paths begin there.
     if (subvolume != "/" && (root == subvolume || root.starts_with(subvolume + "/")))
       root.erase(0, subvolume.size());

@@ -1,0 +1,99 @@
+#include "initramfs/image_builder.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/unit/initramfs/temp_dir.h"
+
+namespace kdump {
+namespace {
+
+using testing::HasSubstr;
+
+CapturePlan sample() {
+  CapturePlan plan;
+  plan.device = "/dev/vda";
+  plan.filesystem = "ext4";
+  plan.mount_options = "rw";
+  plan.directory = "/var/crash";
+  plan.core_collector = {kMakedumpPath, "-l", "-d", "31"};
+  return plan;
+}
+
+class ImageBuilder : public testing::Test {
+ protected:
+  Error refusal(const CapturePlan& plan) {
+    ImageOptions options;
+    options.kernel_release = "6.1.0-test";
+    options.modules_root = dir_.path();
+    options.programs_directory = dir_.path();
+    options.output = dir_.path("image");
+    const auto built = build_image(plan, options);
+    EXPECT_FALSE(built);
+    EXPECT_FALSE(std::filesystem::exists(options.output)) << "half an image was published";
+    return built ? Error(Errc::internal, "built") : built.error();
+  }
+
+  TempDir dir_;
+};
+
+// An admin who asked for a shell must not silently get a reboot.
+TEST_F(ImageBuilder, WhatTheImageCannotDoIsRefused) {
+  CapturePlan plan = sample();
+  plan.failure_action = FailureAction::shell;
+  EXPECT_EQ(refusal(plan).code(), Errc::unsupported);
+  EXPECT_THAT(refusal(plan).message(), HasSubstr("failure_action shell"));
+  plan.failure_action = FailureAction::dump_to_rootfs;
+  EXPECT_EQ(refusal(plan).code(), Errc::unsupported);
+}
+
+TEST_F(ImageBuilder, APlanThatCannotBeReadBackIsRefused) {
+  CapturePlan plan = sample();
+  plan.directory = "/var/../../crash";
+  EXPECT_THAT(refusal(plan).message(), HasSubstr("directory"));
+  plan = sample();
+  plan.device = "";
+  EXPECT_THAT(refusal(plan).message(), HasSubstr("device"));
+}
+
+TEST_F(ImageBuilder, MissingProgramsAreNamed) {
+  const Error error = refusal(sample());
+  EXPECT_EQ(error.code(), Errc::not_found);
+  EXPECT_THAT(error.message(), HasSubstr(dir_.path("kdump-capture")));
+}
+
+TEST(ResolveTarget, AMissingDirectorySaysWhatToDo) {
+  Settings settings;
+  settings.path = "/no/such/directory";
+  settings.core_collector = {"makedumpfile", "-l"};
+  const auto plan = resolve_target(settings);
+  ASSERT_FALSE(plan);
+  EXPECT_EQ(plan.error().code(), Errc::not_found);
+  EXPECT_THAT(plan.error().message(), HasSubstr("/no/such/directory"));
+  EXPECT_THAT(plan.error().message(), HasSubstr("kdump.conf"));
+}
+
+TEST(ResolveTarget, WhereNothingStaysIsRefused) {
+  Settings settings;
+  settings.path = "/proc";
+  settings.core_collector = {"makedumpfile", "-l"};
+  const auto plan = resolve_target(settings);
+  ASSERT_FALSE(plan);
+  EXPECT_EQ(plan.error().code(), Errc::unsupported);
+  EXPECT_THAT(plan.error().message(), HasSubstr("proc"));
+}
+
+TEST(ResolveTarget, UnknownTypesAndDevicesAreNamed) {
+  Settings settings;
+  settings.core_collector = {"makedumpfile", "-l"};
+  settings.target = FilesystemTarget{"nfs", "UUID=1"};
+  EXPECT_EQ(resolve_target(settings).error().code(), Errc::unsupported);
+  settings.target = FilesystemTarget{"ext4", "UUID=no-such-uuid"};
+  const auto plan = resolve_target(settings);
+  ASSERT_FALSE(plan);
+  EXPECT_EQ(plan.error().code(), Errc::not_found);
+  EXPECT_THAT(plan.error().message(), HasSubstr("ext4 UUID=no-such-uuid"));
+}
+
+}  // namespace
+}  // namespace kdump
