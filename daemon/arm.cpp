@@ -46,25 +46,6 @@ std::vector<std::string> warn_about_hooks(const HostPaths& paths) {
   return warnings;
 }
 
-Result<uint64_t> file_bytes(const std::string& path) {
-  struct stat status {};
-  if (::stat(path.c_str(), &status) != 0) return Error::from_errno(path);
-  return static_cast<uint64_t>(status.st_size);
-}
-
-// Refuses what cannot fit, before the kernel frees what is loaded to find that out. What fits may
-// still be too little to run in; that is for a rehearsal to tell.
-Result<void> check_fit(const Host& host, const ArmPlan& plan, uint64_t image_bytes) {
-  const uint64_t room = largest_reserved_region(host.paths).value_or(plan.reserved);
-  const uint64_t needed = plan.kernel.memory_bytes + image_bytes;
-  if (needed <= room) return {};
-  return Error(Errc::no_memory,
-               "kernel " + plan.kernel.path + " (" + human_bytes(plan.kernel.memory_bytes) +
-                   " in memory) and capture image " + plan.image + " (" + human_bytes(image_bytes) +
-                   ") do not fit into the " + human_bytes(room) +
-                   " reserved for the crash kernel: boot with a larger crashkernel=");
-}
-
 Result<void> make_state_directory(const HostPaths& paths) {
   if (::mkdir(paths.state().c_str(), 0700) != 0 && errno != EEXIST)
     return Error::from_errno(paths.state());
@@ -106,31 +87,39 @@ Result<ArmPlan> plan_reload(const Host& host) {
   if (::access(plan.image.c_str(), R_OK) != 0)
     return Error::from_errno(plan.image)
         .context("there is no capture image to load again; 'kdumpctl restart' builds one");
-  KDUMP_TRY_ASSIGN(const uint64_t bytes, file_bytes(plan.image));
-  KDUMP_TRY(check_fit(host, plan, bytes));
+  KDUMP_TRY(check_planned(host, plan));
   return plan;
 }
 
-Result<ImageState> make_image(const Host& host, const ArmPlan& plan) {
-  if (plan.settings.rebuild == Rebuild::never && ::access(plan.image.c_str(), R_OK) == 0) {
-    KDUMP_TRY_ASSIGN(const uint64_t bytes, file_bytes(plan.image));
-    KDUMP_TRY(check_fit(host, plan, bytes));
-    return ImageState{false, bytes};
-  }
-  return rebuild_image(host, plan);
+bool image_is_fresh(const ArmPlan& plan) {
+  return plan.settings.rebuild == Rebuild::never && ::access(plan.image.c_str(), R_OK) == 0;
 }
 
-Result<ImageState> rebuild_image(const Host& host, const ArmPlan& plan) {
+Result<uint64_t> build_planned(const Host& host, const ArmPlan& plan) {
   KDUMP_TRY(make_state_directory(host.paths));
   ImageOptions options;
   options.kernel_release = host.release;
   options.modules_root = host.paths.modules_root();
   options.programs_directory = host.programs_directory;
   options.output = plan.image;
-  auto report = host.build_image(plan.capture, options);
-  if (!report) return std::move(report).error().context("building " + plan.image);
-  KDUMP_TRY(check_fit(host, plan, report->compressed_bytes));
-  return ImageState{true, report->compressed_bytes};
+  if (auto report = host.build_image(plan.capture, options); !report)
+    return std::move(report).error().context("building " + plan.image);
+  return check_planned(host, plan);
+}
+
+// Refuses what cannot fit, before the kernel frees what is loaded to find that out. What fits may
+// still be too little to run in; that is for a rehearsal to tell.
+Result<uint64_t> check_planned(const Host& host, const ArmPlan& plan) {
+  struct stat status {};
+  if (::stat(plan.image.c_str(), &status) != 0) return Error::from_errno(plan.image);
+  const auto image_bytes = static_cast<uint64_t>(status.st_size);
+  const uint64_t room = largest_reserved_region(host.paths).value_or(plan.reserved);
+  if (plan.kernel.memory_bytes + image_bytes <= room) return image_bytes;
+  return Error(Errc::no_memory,
+               "kernel " + plan.kernel.path + " (" + human_bytes(plan.kernel.memory_bytes) +
+                   " in memory) and capture image " + plan.image + " (" + human_bytes(image_bytes) +
+                   ") do not fit into the " + human_bytes(room) +
+                   " reserved for the crash kernel: boot with a larger crashkernel=");
 }
 
 LoadOutcome load_planned(const Host& host, const ArmPlan& plan) {

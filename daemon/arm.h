@@ -2,7 +2,7 @@
 //
 // Three steps, because the kernel frees the loaded crash image before it looks at a new one: what
 // can be known beforehand is decided and checked by plan_arming(), the image is built by
-// make_image(), and only then load_planned() touches what is loaded.
+// build_planned(), and only then load_planned() touches what is loaded.
 #pragma once
 
 #include <cstdint>
@@ -29,15 +29,15 @@ struct ArmPlan {
 // Reads everything, changes nothing.
 Result<ArmPlan> plan_arming(const Host& host);
 
-struct ImageState {
-  bool built = false;  // now; else the one that was there is used
-  uint64_t bytes = 0;
-};
+// Whether the image that is there can be used as it is. Only kdump.conf's force_no_rebuild says so;
+// else it is built anew at each start, which is the way to be certain that it is the right one.
+bool image_is_fresh(const ArmPlan& plan);
 
 // Builds the capture image that the plan needs and checks that it fits into the reserved memory.
-Result<ImageState> make_image(const Host& host, const ArmPlan& plan);
-// The same whatever kdump.conf says about rebuilding.
-Result<ImageState> rebuild_image(const Host& host, const ArmPlan& plan);
+// Returns its size.
+Result<uint64_t> build_planned(const Host& host, const ArmPlan& plan);
+// The check alone, of the image that is there.
+Result<uint64_t> check_planned(const Host& host, const ArmPlan& plan);
 
 enum class Loaded {
   new_image,

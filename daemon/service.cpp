@@ -62,9 +62,13 @@ ServiceState load(const Host& host, const ArmPlan& plan) {
   return state;
 }
 
-ServiceState build_and_load(const Host& host, const ArmPlan& plan) {
-  if (auto image = make_image(host, plan); !image) return give_up(host, image.error().message());
-  return load(host, plan);
+Result<uint64_t> build(const Host& host, const ArmPlan& plan) {
+  log::info("Rebuilding " + plan.image);
+  return build_planned(host, plan);
+}
+
+Result<uint64_t> make_image(const Host& host, const ArmPlan& plan) {
+  return image_is_fresh(plan) ? check_planned(host, plan) : build(host, plan);
 }
 
 ServiceState say_started(ServiceState state) {
@@ -87,7 +91,9 @@ ServiceState start_service(const Host& host) {
     log::warning("Kdump already running");
     return {true, Armed::yes, describe(host, *plan)};
   }
-  return say_started(build_and_load(host, *plan));
+  if (auto image = make_image(host, *plan); !image)
+    return say_started(give_up(host, image.error().message()));
+  return say_started(load(host, *plan));
 }
 
 ServiceState restart_service(const Host& host) {
@@ -133,10 +139,9 @@ ServiceState rebuild_service(const Host& host) {
   if (!plan) return give_up(host, plan.error().message());
   for (const std::string& warning : plan->warnings)
     log::warning(warning);
-  log::info("Rebuilding " + plan->image);
-  auto image = rebuild_image(host, *plan);
+  auto image = build(host, *plan);
   if (!image) return give_up(host, image.error().message());
-  return {true, armed_now(host), "Built " + plan->image + ", " + human_bytes(image->bytes)};
+  return {true, armed_now(host), "Built " + plan->image + ", " + human_bytes(*image)};
 }
 
 int report_status(const Host& host) {

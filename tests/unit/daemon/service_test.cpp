@@ -37,6 +37,10 @@ Ran run(FakeHost& fake, ServiceState (*action)(const Host&)) {
   return ran;
 }
 
+std::string rebuilding(const FakeHost& fake) {
+  return "kdump: Rebuilding " + fake.root() + "/var/lib/kdump/" + kImage + "\n";
+}
+
 TEST(Service, StartStatusStop) {
   FakeHost fake;
   int status = -1;
@@ -46,7 +50,7 @@ TEST(Service, StartStatusStop) {
 
   Ran start = run(fake, start_service);
   EXPECT_TRUE(start.state.ok);
-  EXPECT_EQ(start.said, "kdump: Starting kdump: [OK]\n");
+  EXPECT_EQ(start.said, rebuilding(fake) + "kdump: Starting kdump: [OK]\n");
   EXPECT_EQ(start.state.summary,
             "Armed for 6.1.0-56-amd64: dumps go to UUID=root in /var/crash, 192.0 MiB reserved");
   EXPECT_EQ(fake.loaded_image, kImage);
@@ -150,7 +154,8 @@ TEST(Service, RestartTakesTheNewConfiguration) {
   fake.write("/etc/kdump.conf", "path /srv\n");
   const Ran restart = run(fake, restart_service);
   EXPECT_TRUE(restart.state.ok);
-  EXPECT_EQ(restart.said, "kdump: Stopping kdump: [OK]\nkdump: Starting kdump: [OK]\n");
+  EXPECT_EQ(restart.said,
+            rebuilding(fake) + "kdump: Stopping kdump: [OK]\nkdump: Starting kdump: [OK]\n");
   EXPECT_EQ(fake.read("/var/lib/kdump/" + kImage), "image 2 for /srv");
   EXPECT_EQ(fake.loads, 2);
 }
@@ -219,7 +224,7 @@ TEST(Service, RebuildLoadsNothing) {
   FakeHost fake;
   const Ran rebuild = run(fake, rebuild_service);
   EXPECT_TRUE(rebuild.state.ok);
-  EXPECT_EQ(rebuild.said, "kdump: Rebuilding " + fake.root() + "/var/lib/kdump/" + kImage + "\n");
+  EXPECT_EQ(rebuild.said, rebuilding(fake));
   EXPECT_EQ(fake.loads, 0);
   EXPECT_EQ(fake.builds, 1);
 }
@@ -246,8 +251,8 @@ TEST(Service, WarningsAreSaidOnce) {
                 "/etc/kdump.conf:1: write 'failure_action halt' instead of 'default halt'\n"
                 "kdump: WARNING: " +
                 fake.root() +
-                "/etc/kdump/post.d: programs in it are not run by this version of kdumpd\n"
-                "kdump: Starting kdump: [OK]\n");
+                "/etc/kdump/post.d: programs in it are not run by this version of kdumpd\n" +
+                rebuilding(fake) + "kdump: Starting kdump: [OK]\n");
 }
 
 TEST(Service, WatchdogsThatTickAreToldToStayQuiet) {
