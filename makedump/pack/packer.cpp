@@ -1,7 +1,6 @@
 #include "makedump/pack/packer.h"
 
 #include <algorithm>
-#include <array>
 #include <limits>
 
 #include "makedump/base/bytes.h"
@@ -35,8 +34,11 @@ bool is_zero(Bytes page) {
   constexpr size_t kBlock = 256;
   for (const std::byte* block = page.data(); block != page.data() + page.size(); block += kBlock) {
     uint64_t any = 0;
-    for (size_t i = 0; i < kBlock; i += sizeof(uint64_t))
-      any |= load<uint64_t>(block + i);
+    for (size_t i = 0; i < kBlock; i += sizeof(uint64_t)) {
+      uint64_t word = 0;
+      std::memcpy(&word, block + i, sizeof(word));
+      any |= word;
+    }
     if (any != 0) return false;
   }
   return true;
