@@ -120,8 +120,9 @@ Result<void> ElfReader::fill_window(const MemoryPiece& piece, PhysAddr addr, siz
   // Memory of the dead kernel is never read ahead: a page that the filter leaves out may be there
   // for its hardware error, and touching it would end the capture kernel, too.
   if (!file_.is_memory) {
-    read_ahead_ =
-        at.v == sequential_at_ ? std::min(read_ahead_ * 2, kLargestFill) : size_t{kFirstFill};
+    // Going forward, over small gaps too (a filter leaves pages out), is worth reading ahead.
+    const bool forward = at.v > filled_from_ && at.v <= filled_to_ + read_ahead_ / 2;
+    read_ahead_ = forward ? std::min(read_ahead_ * 2, kLargestFill) : kFirstFill;
     wanted = std::max(size, std::min(read_ahead_, window_size_));
     wanted = static_cast<size_t>(std::min<uint64_t>(wanted, piece.phys.end - addr));
   }
@@ -136,7 +137,8 @@ Result<void> ElfReader::fill_window(const MemoryPiece& piece, PhysAddr addr, siz
     KDUMP_TRY(read_exactly(MutBytes(buffer_).first(size), at));
     have = size;
   }
-  sequential_at_ = at.v + have;
+  filled_from_ = at.v;
+  filled_to_ = at.v + have;
   window_phys_ = addr;
   window_data_ = buffer_.data();
   window_bytes_ = have;

@@ -13,8 +13,12 @@ namespace {
 
 // /proc/vmcore counts in 16 bits; a machine with more ranges of memory than this is an invention.
 constexpr uint64_t kMaxProgramHeaders = uint64_t{1} << 17;
-// Registers of 8192 CPUs take 3 MiB; drivers' device dumps (NT_VMCOREDD) can be larger.
-constexpr uint64_t kMaxNoteBytes = uint64_t{64} << 20;
+// Registers of 8192 CPUs take 3 MiB. Only drivers' device dumps (NT_VMCOREDD) are larger: above
+// this size they are left out, for the notes are held in memory.
+constexpr uint64_t kMaxNoteBytes = uint64_t{16} << 20;
+constexpr uint64_t kNoteHeaderBytes = 12;    // n_namesz, n_descsz, n_type
+constexpr uint32_t kDeviceDumpNote = 0x700;  // NT_VMCOREDD
+constexpr uint64_t kMaxNotes = uint64_t{1} << 16;
 // No machine addresses more memory (riscv64: 56 bits).
 constexpr unsigned kMaxPhysBits = 56;
 
@@ -61,6 +65,11 @@ class Opener {
   }
 
  private:
+  struct NoteArea {
+    FileOffset at;
+    uint64_t size = 0;
+  };
+
   [[nodiscard]] Error bad(const std::string& what) const {
     return {Errc::bad_input, file_.name + ": " + what};
   }
@@ -125,6 +134,9 @@ class Opener {
     if (header.e_phnum == PN_XNUM) {
       // Too many for 16 bits: the number is in the otherwise unused section header 0.
       const FileOffset at(header.e_shoff);
+      if (at.v == 0)
+        return bad(
+            "ELF header at 0x28: no section header 0, which has the number of program headers");
       alignas(8) std::array<std::byte, sizeof(Elf64_Shdr)> raw_section{};
       KDUMP_TRY(read_at(at, raw_section, "section header 0 at " + hex(at)));
       Elf64_Shdr section;
@@ -160,10 +172,6 @@ class Opener {
     KDUMP_TRY(check_within(FileOffset(header.p_offset), header.p_filesz, which));
     if (header.p_type == PT_NOTE) {
       note_areas_.push_back({FileOffset(header.p_offset), header.p_filesz});
-      note_bytes_ += header.p_filesz;  // each is at most the file's size, and there are few
-      if (note_bytes_ > kMaxNoteBytes)
-        return bad(which + ": notes of " + human_bytes(note_bytes_) + " are more than " +
-                   human_bytes(kMaxNoteBytes));
       return {};
     }
     if (header.p_memsz == 0) return {};
@@ -194,11 +202,44 @@ class Opener {
   Result<void> read_notes() {
     if (note_areas_.empty()) return {};
     source_.notes_at = note_areas_.front().at;
-    source_.all_notes.resize(note_bytes_);
-    size_t done = 0;
+    uint64_t bytes = 0;
+    for (const NoteArea& area : note_areas_)
+      bytes = checked_add(bytes, area.size).value_or(UINT64_MAX);
     for (const NoteArea& area : note_areas_) {
-      KDUMP_TRY(read_at(area.at, MutBytes(source_.all_notes).subspan(done, area.size), "notes"));
-      done += area.size;
+      if (bytes <= kMaxNoteBytes)
+        KDUMP_TRY(append_note_bytes(area.at, area.size));
+      else
+        KDUMP_TRY(append_small_notes(area));
+    }
+    return {};
+  }
+
+  Result<void> append_note_bytes(FileOffset at, uint64_t size) {
+    auto& notes = source_.all_notes;
+    if (size > kMaxNoteBytes - notes.size())
+      return bad("notes at " + hex(note_areas_.front().at) + ": more than " +
+                 human_bytes(kMaxNoteBytes) + ", device dumps not counted");
+    const size_t have = notes.size();
+    notes.resize(have + size);
+    return read_at(at, MutBytes(notes).subspan(have), "notes at " + hex(at));
+  }
+
+  // One by one, without device dumps. What makes no sense ends the area, as it does for whoever
+  // reads the notes later.
+  Result<void> append_small_notes(const NoteArea& area) {
+    uint64_t done = 0;
+    while (area.size - done >= kNoteHeaderBytes && notes_seen_++ < kMaxNotes) {
+      std::array<std::byte, kNoteHeaderBytes> header{};
+      const FileOffset at = area.at + done;
+      KDUMP_TRY(read_at(at, header, "note at " + hex(at)));
+      const uint64_t name_size = load<uint32_t>(header.data(), source_.order);
+      const uint64_t desc_size = load<uint32_t>(header.data() + 4, source_.order);
+      const auto type = load<uint32_t>(header.data() + 8, source_.order);
+      if (name_size == 0) break;
+      const uint64_t size = std::min(
+          kNoteHeaderBytes + align_up(name_size, 4) + align_up(desc_size, 4), area.size - done);
+      if (type != kDeviceDumpNote) KDUMP_TRY(append_note_bytes(at, size));
+      done += size;
     }
     return {};
   }
@@ -227,16 +268,11 @@ class Opener {
     return {};
   }
 
-  struct NoteArea {
-    FileOffset at;
-    uint64_t size = 0;
-  };
-
   ElfSource& source_;
   MemoryFile& file_;
   unsigned encoding_ = ELFDATANONE;
   std::vector<NoteArea> note_areas_;
-  uint64_t note_bytes_ = 0;
+  uint64_t notes_seen_ = 0;
 };
 
 }  // namespace
