@@ -18,7 +18,9 @@ constexpr uint64_t kPageOffsetAlign = uint64_t{1} << 30;
 
 constexpr uint64_t kPresent = 1, kLarge = uint64_t{1} << 7;
 constexpr uint64_t kAddressBits = 0x000ffffffffff000;  // 51 … 12
+constexpr uint64_t kLowAddresses = 0xffffffff;
 constexpr unsigned kPageShift = 12, kLevelBits = 9;
+constexpr int64_t kMaxPhysBits = 53;       // exclusive: entries have no more
 constexpr unsigned kLargestLeafLevel = 3;  // 1 GiB, in the PUD
 constexpr size_t kReaderWindow = size_t{1} << 20;
 
@@ -44,7 +46,7 @@ class X86_64 final : public Arch {
     PhysAddr phys;
   };
 
-  Result<void> read_numbers(const VmcoreInfo& info);
+  Result<void> read_numbers(const std::string& source_name, const VmcoreInfo& info);
   Result<void> find_page_table(const Source& source, const VmcoreInfo& info, PageReader& reader);
   void find_direct_map(const Source& source, PageReader& reader);
 
@@ -75,24 +77,43 @@ class X86_64 final : public Arch {
 };
 
 Result<void> X86_64::setup(const Source& source, const VmcoreInfo& info) {
-  KDUMP_TRY(read_numbers(info));
+  KDUMP_TRY(read_numbers(source.name(), info));
   KDUMP_TRY_ASSIGN(const auto reader, source.make_reader(kReaderWindow));
   KDUMP_TRY(find_page_table(source, info, *reader));
   find_direct_map(source, *reader);
   return {};
 }
 
-Result<void> X86_64::read_numbers(const VmcoreInfo& info) {
+Result<void> X86_64::read_numbers(const std::string& source_name, const VmcoreInfo& info) {
+  if (info.page_size().shift != kPageShift)
+    return Error(Errc::bad_input, where_ + ": PAGESIZE is " +
+                                      std::to_string(info.page_size().bytes()) +
+                                      ", but x86_64 has pages of 4096 bytes");
   // Absent before 4.17, when a kernel with 5 levels could not run with 4.
   if (info.number("pgtable_l5_enabled").value_or(0) != 0) levels_ = 5;
   // The bit of an entry that says "encrypted" is no address bit (AMD SME and SEV).
-  entry_mask_ &= ~static_cast<uint64_t>(info.number("sme_mask").value_or(0));
+  const auto sme_mask = static_cast<uint64_t>(info.number("sme_mask").value_or(0));
+  if ((sme_mask & (sme_mask - 1)) != 0 || (sme_mask & ~(kAddressBits & ~kLowAddresses)) != 0)
+    return Error(Errc::bad_input, where_ + ": NUMBER(sme_mask)=" +
+                                      std::string(info.value("NUMBER(sme_mask)").value_or("")) +
+                                      " makes no sense");
+  entry_mask_ &= ~sme_mask;
   if (const auto size = info.number("KERNEL_IMAGE_SIZE")) {
     if (*size <= 0 || static_cast<uint64_t>(*size) > uint64_t{0} - kKernelMap.v)
       return Error(Errc::bad_input, where_ + ": NUMBER(KERNEL_IMAGE_SIZE)=" +
                                         std::to_string(*size) + " makes no sense");
     image_size_ = static_cast<uint64_t>(*size);
   }
+  // A dump has bitmaps as long as the last page's number: memory that the kernel could not have
+  // used must not make them so.
+  const auto noted_bits = info.number("MAX_PHYSMEM_BITS");
+  const uint64_t bits = noted_bits && *noted_bits > 0 && *noted_bits < kMaxPhysBits
+                            ? static_cast<uint64_t>(*noted_bits)
+                            : default_max_physmem_bits();
+  if (!ram_.empty() && ram_.back().end.v > uint64_t{1} << bits)
+    return Error(Errc::bad_input, source_name + ": memory up to physical address " +
+                                      hex(ram_.back().end) + ", but the kernel could use only " +
+                                      std::to_string(bits) + " bits of address");
   return {};
 }
 
