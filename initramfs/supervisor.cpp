@@ -158,13 +158,15 @@ bool wait_for_worker(pid_t pid, const WorkerState& state) {
     int status = 0;
     if (reaped(pid, status)) {
       if (WIFEXITED(status)) return WEXITSTATUS(status) == 0;
-      std::array<char, 64> text{};
-      std::snprintf(text.data(), text.size(), "killed by signal %d while ", WTERMSIG(status));
+      std::array<char, 96> text{};
+      std::snprintf(text.data(), text.size(), "dump not saved: killed by signal %d%s while ",
+                    WTERMSIG(status),
+                    WTERMSIG(status) == SIGKILL ? " (out of memory: raise crashkernel=)" : "");
       say(text.data(), state.what());
       return false;
     }
     if (state.is_late()) {
-      say("gave up, as this did not come to its end in time: ", state.what());
+      say("dump not saved: given up, as this did not end in time: ", state.what());
       return false;
     }
     const timespec second{1, 0};

@@ -219,8 +219,8 @@ Result<CapturePlan> resolve_named(const Settings& settings, const FilesystemTarg
   BlockDeviceSearch search(target.device);
   auto device = search.find();
   if (!device)
-    return std::move(device).error().context(
-        line + " (lsblk -f shows what is there: " + search.seen() + ")");
+    return Error(device.error().code(), line + ": no such block device (there are: " +
+                                            search.seen() + "; lsblk -f shows their UUIDs)");
   KDUMP_TRY_ASSIGN(const BlockIdentity identity, probe_block_device(*device));
   KDUMP_TRY_ASSIGN(const Table table, mount_table());
   const auto mounted = find_mount_of(table.get(), *device);
