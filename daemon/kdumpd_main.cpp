@@ -3,6 +3,7 @@
 // SIGTERM ends it and leaves the host armed: at shutdown, everything gets that signal long before
 // the kernel is done. Disarming is the unit's ExecStop=, `kdumpctl stop`.
 #include <csignal>
+#include <malloc.h>
 #include <sys/stat.h>
 
 #include "daemon/host.h"
@@ -21,7 +22,10 @@ ServiceState locked(const Host& host, ServiceState (*action)(const Host&)) {
     log::error(lock.error().message());
     return {false, Armed::no, "Not armed: " + lock.error().message()};
   }
-  return action(host);
+  ServiceState state = action(host);
+  // Building takes tens of MiB for a second; what follows is sleep, for months.
+  (void)::malloc_trim(0);
+  return state;
 }
 
 int run() {
