@@ -220,6 +220,8 @@ def _crash_and_save(job, machine, result, check, progress):
     if not vmcore:
         words = "\n".join(match.string for _, match in console.find_all(r"kdump-capture: |makedump|Out of memory|oom-kill|deadlocked"))
         why = "the capture kernel saved no vmcore" + ("" if ended else f" within {job.deadline} s")
+        if console.find(r"System is deadlocked on memory|Out of memory", after=first_line[0]):
+            why += " (it ran out of memory)"
         raise TestFailure(f"{why}; what it said:\n{words}")
     if not dmesg or dmesg[0] > vmcore[0]:
         raise TestFailure("vmcore-dmesg.txt was not saved before vmcore")
