@@ -69,7 +69,8 @@ class LayoutReader {
     KDUMP_TRY(require_member("page._mapcount", 4, layout_.mapcount));
     KDUMP_TRY(require_member("page.mapping", 8, layout_.mapping));
     KDUMP_TRY(require_member("page.private", 8, layout_.private_));
-    KDUMP_TRY(require_member("page.lru", 8, layout_.lru));
+    KDUMP_TRY_ASSIGN(const auto lru, member("page.lru", 8));
+    layout_.lru = lru.value_or(0);  // looked at by nobody since compound_head came
     // Renamed in 7.1; bit 0 means the same.
     KDUMP_TRY_ASSIGN(auto head, member("page.compound_head", 8));
     if (!head) {
