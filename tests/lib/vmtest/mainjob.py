@@ -28,6 +28,8 @@ class Job:
     collector: str = "makedump -l --message-level 7 -d 31"
     fill: int = 100             # per cent of the whole memory mix
     extra_step: str = ""        # a shell command run in the guest after arming
+    failure_action: str = "reboot"
+    expect_failure: tuple = ()  # the dump must fail: what kdump-capture's lines have to say (regular expressions)
     append: str = ""            # more words for the first kernel's command line
     deadline: int = 420         # seconds for everything from boot to the capture kernel's reboot
     keep: str = ""              # folder to keep the dump, the guest's memory and its page flags in
@@ -87,7 +89,7 @@ path   /var/crash
 core_collector {job.collector}
 #final_action poweroff
 final_action reboot
-failure_action reboot
+failure_action {job.failure_action}
 """
 
 
@@ -145,6 +147,15 @@ def _run(job, work, progress):
         raise TestFailure(f"{failure}\nguest's report: {report}\nend of the console ({log}):\n{machine.console.tail()}") from None
     finally:
         machine.end()
+    if job.expect_failure:
+        if "of=/dev/vdc" in job.extra_step:
+            return result  # the test itself wiped the target: nothing to look at
+        disk = guest.Ext4(disks[0] if job.target == "root" else disks[2])
+        published = [path for path, _, _ in disk.walk("/var/crash") if path.endswith("/vmcore")]
+        if published:
+            raise TestFailure(f"a dump that failed is there under its final name: {published}")
+        check("no vmcore under its final name")
+        return result
     _check_files(job, kernel, disks, work, machine, result, check, progress)
     return result
 
@@ -214,6 +225,9 @@ def _crash_and_save(job, machine, result, check, progress):
     first_line = console.find(r"\] Linux version ", after=crash[0])
     if not first_line:
         raise TestFailure("the capture kernel says nothing: it did not start, or died before its console came up")
+    if job.expect_failure:
+        _check_failure(job, console, ended, check)
+        return
     saved = [(when, match.group(1)) for when, match in console.find_all(r"kdump-capture: saved (\S+)")]
     dmesg = next((entry for entry in saved if entry[1].endswith("/vmcore-dmesg.txt")), None)
     vmcore = next((entry for entry in saved if entry[1].endswith("/vmcore")), None)
@@ -235,6 +249,24 @@ def _crash_and_save(job, machine, result, check, progress):
     result.seconds_to_dmesg = dmesg[0] - first_line[0]
     result.seconds_to_vmcore = vmcore[0] - first_line[0]
     result.seconds_from_crash = vmcore[0] - crash[0]
+
+
+def _check_failure(job, console, ended, check):
+    words = [match.group(0) for _, match in console.find_all(r"kdump-capture: .*")]
+    for expected in job.expect_failure:
+        # One line that says it all: an admin reads the last screen of a console.
+        line = next((line for line in words if re.search(expected, line)), None)
+        if not line:
+            said = "\n".join(words)
+            raise TestFailure(f"no line of kdump-capture matches {expected!r}; it said:\n{said}")
+        check(f"the console says: {line}")
+    if not any(line == f"kdump-capture: failure action: {job.failure_action}" for line in words):
+        raise TestFailure(f"kdump-capture does not say \"failure action: {job.failure_action}\"")
+    if any(line.startswith("kdump-capture: saved") and line.endswith("/vmcore") for line in words):
+        raise TestFailure("kdump-capture claims to have saved a vmcore")
+    if not ended:
+        raise TestFailure(f"the machine did not end within {job.deadline} s: the failure action did not happen")
+    check(f"failure action {job.failure_action} happened")
 
 
 def _check_files(job, kernel, disks, work, machine, result, check, progress):
