@@ -1,7 +1,7 @@
 #include "makedump/pack/packer.h"
 
 #include <algorithm>
-#include <limits>
+#include <span>
 
 #include "makedump/base/bytes.h"
 
@@ -23,7 +23,6 @@ constexpr uint64_t kWindowUsual = 4 * kMiB;
 constexpr uint64_t kThreadOverhead = kMiB;
 // Two a thread: one being filled while the other waits for its turn to be written.
 constexpr uint64_t kSlotsPerThread = 2;
-constexpr uint64_t kDescriptorsHeld = 4096;  // 96 KiB of them go to the sink in one write
 
 // PageReader::view_frame gives no more.
 constexpr uint64_t kPageBytesMax = 65536;
@@ -103,7 +102,7 @@ struct Packer::State {
 
   Result<void> write_zero_page();
   Result<void> write_batch(const Batch& batch);
-  Result<void> flush_descriptors();
+  Result<void> write_descriptors(std::span<const PackedPage> pages, uint64_t data_bytes);
 
   const DumpPlan& plan;
   Sink& sink;
@@ -118,10 +117,9 @@ struct Packer::State {
   Pfn cursor;  // the next frame of `window` to look at
   const std::function<void(uint64_t)>* progress = nullptr;
 
-  FileOffset end;  // where the next page's data goes
-  std::vector<std::byte> descriptors;
-  uint64_t held = 0;     // descriptors not yet written
-  uint64_t flushed = 0;  // descriptors written; together the rank of the next page
+  FileOffset end;                      // where the next page's data goes
+  uint64_t rank = 0;                   // of the next page, in the descriptor table
+  std::vector<std::byte> descriptors;  // of one batch
   PageDescriptor zero_page;
 };
 
@@ -165,15 +163,27 @@ Result<void> Packer::State::work(Batch& batch, Worker& worker) const {
 }
 
 Result<void> Packer::State::take(Batch& batch) {
-  auto written = write_batch(batch);
-  if (!written) {
-    // A dump that was cut short should still show every page whose data it has. The first error is
-    // the one that counts.
-    (void)flush_descriptors();
-    return written;
-  }
-  if (*progress) (*progress)(flushed + held);
+  KDUMP_TRY(write_batch(batch));
+  if (*progress) (*progress)(rank);
   return {};
+}
+
+Result<void> Packer::State::write_batch(const Batch& batch) {
+  // The plan gave the table this many places and no more.
+  if (rank + batch.frames.size() > plan.pages_to_store) {
+    return Error(Errc::internal, "more pages to pack than the " +
+                                     std::to_string(plan.pages_to_store) + " that were planned");
+  }
+  const auto pages = std::span(batch.pages).first(batch.frames.size());
+  if (zero_page.offset == 0 && std::any_of(pages.begin(), pages.end(), [](const PackedPage& page) {
+        return page.size == 0 && page.flags == PackedPage::kZero;
+      }))
+    KDUMP_TRY(write_zero_page());
+  // Data before its descriptors, and both with each batch: when the target fills up, or this
+  // process is killed, nothing points to data that is not there, and all data that is there is
+  // pointed to.
+  if (batch.used > 0) KDUMP_TRY(sink.write_at(end, Bytes(batch.data).first(batch.used)));
+  return write_descriptors(pages, batch.used);
 }
 
 // Stored when the first zero page is met: a dump without any keeps to the plan's bound of size.
@@ -187,53 +197,34 @@ Result<void> Packer::State::write_zero_page() {
   return {};
 }
 
-Result<void> Packer::State::write_batch(const Batch& batch) {
-  const size_t count = batch.frames.size();
-  // The plan gave the table this many places and no more.
-  if (flushed + held + count > plan.pages_to_store) {
-    return Error(Errc::internal, "more pages to pack than the " +
-                                     std::to_string(plan.pages_to_store) + " that were planned");
-  }
-  if (held + count > kDescriptorsHeld) KDUMP_TRY(flush_descriptors());
-
-  const auto first = batch.pages.begin();
-  const auto last = first + static_cast<std::ptrdiff_t>(count);
-  if (zero_page.offset == 0 && std::any_of(first, last, [](const PackedPage& page) {
-        return page.size == 0 && page.flags == PackedPage::kZero;
-      }))
-    KDUMP_TRY(write_zero_page());
-  // The data comes before its descriptors: one that points at nothing would be worse than a page
-  // that is missing.
-  if (batch.used > 0) KDUMP_TRY(sink.write_at(end, Bytes(batch.data).first(batch.used)));
-
-  for (auto page = first; page != last; ++page) {
+// Of pages whose data, `data_bytes` in all, was written at `end`.
+Result<void> Packer::State::write_descriptors(std::span<const PackedPage> pages,
+                                              uint64_t data_bytes) {
+  PackTotals sum = totals;
+  FileOffset data = end;
+  std::byte* out = descriptors.data();
+  for (const PackedPage& page : pages) {
     PageDescriptor descriptor;  // empty: the page is lost
-    if (page->size > 0) {
-      descriptor = {end.v, page->size, page->flags};
-      end += page->size;
-      ++totals.stored;
-    } else if (page->flags == PackedPage::kZero) {
+    if (page.size > 0) {
+      descriptor = {data.v, page.size, page.flags};
+      data += page.size;
+      ++sum.stored;
+    } else if (page.flags == PackedPage::kZero) {
       descriptor = zero_page;
-      ++totals.zero;
+      ++sum.zero;
     } else {
-      ++totals.unreadable;
+      ++sum.unreadable;
     }
-    encode(descriptor, options.byte_order,
-           descriptors.data() + held * PageDescriptor::kEncodedSize);
-    ++held;
+    encode(descriptor, options.byte_order, out);
+    out += PageDescriptor::kEncodedSize;
   }
-  totals.data_bytes += batch.used;
-  totals.written_to = end.v;
-  return {};
-}
-
-Result<void> Packer::State::flush_descriptors() {
-  if (held == 0) return {};
-  constexpr uint64_t kSize = PageDescriptor::kEncodedSize;
-  KDUMP_TRY(
-      sink.write_at(plan.descriptors + flushed * kSize, Bytes(descriptors).first(held * kSize)));
-  flushed += held;
-  held = 0;
+  KDUMP_TRY(sink.write_at(plan.descriptors + rank * PageDescriptor::kEncodedSize,
+                          Bytes(descriptors.data(), out)));
+  sum.data_bytes += data_bytes;
+  sum.written_to = data.v;
+  totals = sum;
+  end = data;
+  rank += pages.size();
   return {};
 }
 
@@ -260,7 +251,7 @@ Result<Packer> Packer::open(const Source& source, const DumpPlan& plan, Sink& si
   state->batch_pages = kBatchBytes / page_bytes;
   state->end = plan.data;
   state->totals.written_to = plan.data.v;
-  state->descriptors.resize(kDescriptorsHeld * PageDescriptor::kEncodedSize);
+  state->descriptors.resize(state->batch_pages * PageDescriptor::kEncodedSize);
 
   // The last page of a slot needs the room that its codec may take before it turns out not to
   // shrink; all others end up no larger than a page.
@@ -292,13 +283,12 @@ Result<void> Packer::pack(const PageSet& window, const std::function<void(uint64
   state.window = &window;
   state.cursor = window.window().begin;
   state.progress = &progress;
-  KDUMP_TRY(state.pool->run({
+  return state.pool->run({
       .next = [&state](Batch& batch) { return state.next(batch); },
       .work = [&state](Batch& batch,
                        unsigned worker) { return state.work(batch, state.workers[worker]); },
       .take = [&state](Batch& batch) { return state.take(batch); },
-  }));
-  return state.flush_descriptors();
+  });
 }
 
 }  // namespace kdump

@@ -112,10 +112,10 @@ std::vector<Pfn> members(const PageSet& set) {
   return all;
 }
 
-// Frames 0 … 3999 without some holes: more than a few batches.
+// Frames 0 … 2299 without some holes: a few batches and a part of one.
 PageSet some_frames() {
   PageSet set({Pfn(0), Pfn(4096)});
-  set.insert({Pfn(0), Pfn(4000)});
+  set.insert({Pfn(0), Pfn(2300)});
   set.erase({Pfn(100), Pfn(900)});
   for (uint64_t i = 1000; i < 2000; i += 3)
     set.erase({Pfn(i), Pfn(i + 1)});
@@ -171,7 +171,7 @@ TEST_P(PackerOf, BytesDoNotDependOnThreadsOrMemory) {
   const FakeSource source(plan.page_size, good());
   std::vector<std::byte> first;
   for (const unsigned threads : {1U, 2U, 3U, 8U}) {
-    for (const uint64_t memory : {uint64_t{1}, uint64_t{16} << 20, kPlenty}) {
+    for (const uint64_t memory : {uint64_t{1}, kPlenty}) {
       Packed packed;
       pack_all(
           source, set, plan,
@@ -339,7 +339,7 @@ TEST(Packer, OtherErrorsOfTheReaderAreFatal) {
   const DumpPlan plan = plan_for(set.count());
   for (const unsigned threads : {1U, 2U, 8U}) {
     const FakeSource source(plan.page_size, [](Pfn pfn, MutBytes page) -> Result<void> {
-      if (pfn == Pfn(3000)) return Error(Errc::no_memory, "mapping a window");
+      if (pfn == Pfn(2200)) return Error(Errc::no_memory, "mapping a window");
       fill_page(pfn, page);
       return {};
     });
@@ -361,7 +361,7 @@ TEST(Packer, AFullSinkLeavesWhatWasWrittenReadable) {
   Packed whole;
   pack_all(source, set, plan,
            {.codec = Codec::lzo, .share_zero_pages = true, .threads = 1, .memory = kPlenty}, whole);
-  for (const unsigned threads : {1U, 2U, 8U}) {
+  for (const unsigned threads : {1U, 3U}) {
     for (const bool stay_full : {false, true}) {
       for (uint64_t fail_at = 1; fail_at <= whole.sink.writes; ++fail_at) {
         MemorySink sink;
@@ -382,12 +382,9 @@ TEST(Packer, AFullSinkLeavesWhatWasWrittenReadable) {
           ++readable;
           ASSERT_TRUE(*page == page_of(frames[rank], plan.page_size));
         }
-        // All of this small dump's table is its last write. Unless that is the one to fail, the
-        // table holds every page whose data went before.
-        if (!stay_full && fail_at < whole.sink.writes) {
-          const PackTotals& totals = packer->totals();
-          EXPECT_EQ(readable, totals.stored + totals.zero);
-        }
+        const PackTotals& totals = packer->totals();
+        EXPECT_EQ(readable, totals.stored + totals.zero) << "failed at write " << fail_at;
+        EXPECT_LE(totals.written_to, std::max<uint64_t>(sink.content.size(), plan.data.v));
       }
     }
   }
