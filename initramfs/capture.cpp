@@ -130,21 +130,25 @@ Result<void> mount_plan(const CapturePlan& plan, WorkerState& state) {
 }
 
 // "127.0.0.1-2026-11-23-21:27:35": local targets carry this address, as there may be no other. UTC:
-// the host's time zone is not in the image.
-std::string dump_name(time_t now) {
+// the host's time zone is not in the image. FAT takes no colons in names.
+std::string dump_name(time_t now, const std::string& filesystem) {
   tm utc{};
   ::gmtime_r(&now, &utc);
   std::array<char, 64> text{};
-  (void)std::strftime(text.data(), text.size(), "127.0.0.1-%Y-%m-%d-%T", &utc);
+  const char* format =
+      filesystem == "vfat" ? "127.0.0.1-%Y-%m-%d-%H-%M-%S" : "127.0.0.1-%Y-%m-%d-%T";
+  (void)std::strftime(text.data(), text.size(), format, &utc);
   return text.data();
 }
 
 // Returns the path on the target's own file system.
-Result<std::string> make_dump_directory(const std::string& directory) {
+Result<std::string> make_dump_directory(const CapturePlan& plan) {
+  const std::string& directory = plan.directory;
   std::error_code failed;
   std::filesystem::create_directories(kTargetMountPoint + directory, failed);
   if (failed) return Error::from_errno("making directory " + directory, failed.value());
-  const std::string base = (directory == "/" ? "" : directory) + "/" + dump_name(::time(nullptr));
+  const std::string base =
+      (directory == "/" ? "" : directory) + "/" + dump_name(::time(nullptr), plan.filesystem);
   // A clock that stands still must not cost the second dump.
   for (int attempt = 1; attempt < 1000; ++attempt) {
     const std::string path = attempt == 1 ? base : base + "-" + std::to_string(attempt);
@@ -241,7 +245,7 @@ Result<void> run_capture(WorkerState& state) {
   // 2 Reach the target.
   load_modules(state);
   KDUMP_TRY(mount_plan(plan, state));
-  KDUMP_TRY_ASSIGN(std::string directory, make_dump_directory(plan.directory));
+  KDUMP_TRY_ASSIGN(std::string directory, make_dump_directory(plan));
 
   // 3 The kernel log first: it is small, and often it is enough.
   Saver saver(plan, std::move(directory), state);
