@@ -57,7 +57,8 @@ int run() {
     state = locked(*host, restart_service);
     notify_ready(state.summary);
   }
-  notify_stopping("Ending; the host stays as it is");
+  const auto loaded = crash_image_loaded(host->paths);
+  notify_stopping(loaded && *loaded ? "Ended; the host stays armed" : "Not armed: stopped");
   return 0;
 }
 

@@ -89,7 +89,9 @@ ServiceState start_service(const Host& host) {
   const auto loaded = crash_image_loaded(host.paths);
   if (loaded && *loaded) {
     log::warning("Kdump already running");
-    return {true, Armed::yes, describe(host, *plan)};
+    return {true, Armed::with_older_image,
+            "Armed with an image that was loaded before; 'kdumpctl restart' loads what is "
+            "configured now"};
   }
   if (auto image = make_image(host, *plan); !image)
     return say_started(give_up(host, image.error().message()));

@@ -63,6 +63,7 @@ TEST(Service, StartStatusStop) {
   Ran again = run(fake, start_service);
   EXPECT_TRUE(again.state.ok);
   EXPECT_EQ(again.said, "kdump: WARNING: Kdump already running\n");
+  EXPECT_EQ(again.state.armed, Armed::with_older_image);
   EXPECT_EQ(fake.loads, 1);
 
   Ran stop = run(fake, stop_service);
