@@ -178,11 +178,17 @@ class Parser {
   Result<void> set_failure_action(std::string_view word, std::string_view value) {
     for (const auto& known : kFailureActions) {
       if (known.word != value) continue;
+      if (known.action == FailureAction::shell || known.action == FailureAction::dump_to_rootfs)
+        return fail(Errc::unsupported,
+                    std::string(word) + " " + std::string(value) +
+                        " is not supported by this version of kdumpd: the capture environment has "
+                        "no shell and does not mount the root file system; write reboot, halt or "
+                        "poweroff");
       loaded_.settings.failure_action = known.action;
       return {};
     }
     return fail(Errc::usage, std::string(word) + " is '" + std::string(value) +
-                                 "'; write one of reboot, halt, poweroff, shell, dump_to_rootfs");
+                                 "'; write one of reboot, halt, poweroff");
   }
 
   Result<void> set_final_action(std::string_view value) {

@@ -57,11 +57,11 @@ const Good kGood[] = {
      }},
     {"btrfs \"LABEL=my disk\"",
      [](const Settings& s) { EXPECT_EQ(s.target.value().device, "LABEL=my disk"); }},
-    {"failure_action shell",
-     [](const Settings& s) { EXPECT_EQ(s.failure_action, FailureAction::shell); }},
-    {"failure_action dump_to_rootfs\nfinal_action poweroff",
+    {"failure_action halt",
+     [](const Settings& s) { EXPECT_EQ(s.failure_action, FailureAction::halt); }},
+    {"failure_action poweroff\nfinal_action poweroff",
      [](const Settings& s) {
-       EXPECT_EQ(s.failure_action, FailureAction::dump_to_rootfs);
+       EXPECT_EQ(s.failure_action, FailureAction::poweroff);
        EXPECT_EQ(s.final_action, FinalAction::poweroff);
      }},
     {"force_rebuild 1", [](const Settings& s) { EXPECT_EQ(s.rebuild, Rebuild::always); }},
@@ -150,11 +150,17 @@ const Bad kBad[] = {
      "the target needs are loaded"},
 
     {"failure_action panic", Errc::usage,
-     "kdump.conf:1: failure_action is 'panic'; write one of reboot, halt, poweroff, shell, "
-     "dump_to_rootfs"},
+     "kdump.conf:1: failure_action is 'panic'; write one of reboot, halt, poweroff"},
     {"default Reboot", Errc::usage,
-     "kdump.conf:1: default is 'Reboot'; write one of reboot, halt, poweroff, shell, "
-     "dump_to_rootfs"},
+     "kdump.conf:1: default is 'Reboot'; write one of reboot, halt, poweroff"},
+    {"failure_action shell", Errc::unsupported,
+     "kdump.conf:1: failure_action shell is not supported by this version of kdumpd: the capture "
+     "environment has no shell and does not mount the root file system; write reboot, halt or "
+     "poweroff"},
+    {"default dump_to_rootfs", Errc::unsupported,
+     "kdump.conf:1: default dump_to_rootfs is not supported by this version of kdumpd: the capture "
+     "environment has no shell and does not mount the root file system; write reboot, halt or "
+     "poweroff"},
     {"final_action shell", Errc::usage,
      "kdump.conf:1: final_action is 'shell'; write one of reboot, halt, poweroff"},
     {"force_rebuild yes", Errc::usage, "kdump.conf:1: force_rebuild is 'yes'; write 0 or 1"},
@@ -249,14 +255,14 @@ TEST(KdumpConf, EveryWordIsRefusedOrHasAnEffect) {
 }
 
 TEST(KdumpConf, OldNameOfFailureActionWarnsTwice) {
-  const auto loaded = parse_kdump_conf("\ndefault shell\n", "/etc/kdump.conf");
+  const auto loaded = parse_kdump_conf("\ndefault halt\n", "/etc/kdump.conf");
   ASSERT_TRUE(loaded);
-  EXPECT_EQ(loaded->settings.failure_action, FailureAction::shell);
+  EXPECT_EQ(loaded->settings.failure_action, FailureAction::halt);
   EXPECT_THAT(
       loaded->warnings,
       ElementsAre("/etc/kdump.conf:2: option 'default' was renamed to 'failure_action' and will go "
                   "away one day",
-                  "/etc/kdump.conf:2: write 'failure_action shell' instead of 'default shell'"));
+                  "/etc/kdump.conf:2: write 'failure_action halt' instead of 'default halt'"));
 }
 
 TEST(KdumpConf, BinaryIsNotTaken) {
