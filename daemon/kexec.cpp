@@ -37,10 +37,11 @@ std::optional<uint64_t> parse_number(std::string_view text, int base = 10) {
 
 // Since 6.19 (cf4340bdd967) in a directory of their own; the old names are links that go one day.
 Result<uint64_t> read_kexec_attribute(const HostPaths& paths, const std::string& name) {
+  const std::string current = paths.sys_kernel() + "/kexec/" + name;
+  const std::string old = paths.sys_kernel() + "/kexec_" + name;
   for (int tries = 1;; ++tries) {
-    auto text = read_text_file(paths.sys_kernel() + "/kexec/" + name);
-    if (!text && text.error().sys_errno() == ENOENT)
-      text = read_text_file(paths.sys_kernel() + "/kexec_" + name);
+    auto text = read_text_file(current);
+    if (!text && text.error().sys_errno() == ENOENT) text = read_text_file(old);
     if (text) {
       const std::string line = first_line(*std::move(text));
       if (const auto number = parse_number(line)) return *number;
