@@ -74,6 +74,8 @@ std::vector<std::string> split_parameters(std::string_view command_line) {
       current += c;
     }
   }
+  // A quote that is left open would swallow all that is appended.
+  if (in_quotes) current += '"';
   if (!current.empty()) parameters.push_back(std::move(current));
   return parameters;
 }

@@ -33,7 +33,7 @@ const Removal kRemovals[] = {
      {"dyndbg=\"file a +p; root=x\"", "ro"}},
     {"\"root=my disk\" ro", {"root"}, {"ro"}},
     {"\"x root=1\" ro", {"root"}, {"\"x root=1\"", "ro"}},
-    {"ro \"unbalanced root=1", {"root"}, {"ro", "\"unbalanced root=1"}},
+    {"ro \"unbalanced root=1", {"root"}, {"ro", "\"unbalanced root=1\""}},
     {" \t ro\n", {}, {"ro"}},
     {"", {"root"}, {}},
 };
