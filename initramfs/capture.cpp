@@ -44,6 +44,14 @@ std::string fitting(std::string text) {
   return text;
 }
 
+// Paths as the admin knows them, from the root of the target's own file system.
+std::string as_on_target(std::string text) {
+  constexpr std::string_view kPrefix = kTargetMountPoint;
+  for (size_t at = 0; (at = text.find(kPrefix, at)) != std::string::npos;)
+    text.erase(at, kPrefix.size());
+  return text;
+}
+
 void say(const std::string& text) {
   log::info(fitting(text));
 }
@@ -201,7 +209,7 @@ class Saver {
     options.output_directory = kTargetMountPoint + directory_;
     // Its own words pass through to the console alone: a progress display is not for the log.
     options.on_line = [](const std::string& line) {
-      (void)write_all(console(), as_bytes(line + "\n"), "console");
+      (void)write_all(console(), as_bytes(as_on_target(line) + "\n"), "console");
     };
     options.on_tick = [&] {
       promise();
@@ -250,7 +258,8 @@ Result<void> run_capture(WorkerState& state) {
   // 3 The kernel log first: it is small, and often it is enough.
   Saver saver(plan, std::move(directory), state);
   if (const auto saved = saver.save_kernel_log(); !saved)
-    say_error("vmcore-dmesg.txt not saved, going on with the dump: " + saved.error().message());
+    say_error("vmcore-dmesg.txt not saved, going on with the dump: " +
+              as_on_target(saved.error().message()));
 
   // 4 The dump.
   auto result = saver.save_dump();
@@ -266,7 +275,7 @@ Result<void> run_capture(WorkerState& state) {
 bool capture(WorkerState& state) {
   open_log();
   const auto result = run_capture(state);
-  if (!result) say_error("dump not saved: " + result.error().message());
+  if (!result) say_error("dump not saved: " + as_on_target(result.error().message()));
   return result.has_value();
 }
 

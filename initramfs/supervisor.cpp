@@ -123,6 +123,16 @@ void arm_emergency_restart() {
     sleep_ms(60000);  // halted
 }
 
+// Without a console the kernel starts PID 1 with no open files. The next file opened must not
+// become what everybody takes for the error output.
+void open_standard_files() {
+  int fd = -1;
+  do {
+    fd = ::open("/dev/null", O_RDWR);
+  } while (fd >= 0 && fd <= STDERR_FILENO);
+  if (fd >= 0) ::close(fd);
+}
+
 FinalAction as_final(FailureAction action) {
   switch (action) {
     case FailureAction::halt:
@@ -191,6 +201,7 @@ bool WorkerState::is_late() const {
 }
 
 void supervise(bool (*worker)(WorkerState& state)) {
+  open_standard_files();
   const auto mounted = mount_kernel_filesystems();
   if (!mounted) say(mounted.error().message().c_str());
 

@@ -153,6 +153,19 @@ std::string joined(const std::string& root, const std::string& below) {
   return text;
 }
 
+// Where a mount begins, from the root of what the capture kernel will mount. What mountinfo calls
+// root is where in the whole file system that is (a bind mount, a subvolume).
+std::string root_of(const Mounted& mounted) {
+  std::string root = mounted.root;
+  if (mounted.type == "btrfs") {
+    const std::string subvolume = mount_option_value(mounted.options, "subvol").value_or("/");
+    // The option mounts the subvolume again, so paths begin there.
+    if (subvolume != "/" && (root == subvolume || root.starts_with(subvolume + "/")))
+      root.erase(0, subvolume.size());
+  }
+  return root.empty() ? "/" : root;
+}
+
 // The file system that holds settings.path.
 Result<CapturePlan> resolve_path(const Settings& settings) {
   std::error_code failed;
@@ -170,18 +183,9 @@ Result<CapturePlan> resolve_path(const Settings& settings) {
   KDUMP_TRY_ASSIGN(resolved.device, device_of(mounted));
   resolved.type = mounted.type;
   resolved.options = mounted.options;
-  // What mountinfo calls root is where in the file system the mount begins (a bind mount, a
-  // subvolume).
-  std::string root = mounted.root;
-  if (mounted.type == "btrfs") {
-    const std::string subvolume = mount_option_value(mounted.options, "subvol").value_or("/");
-    // The option mounts the subvolume again, so paths begin there.
-    if (subvolume != "/" && (root == subvolume || root.starts_with(subvolume + "/")))
-      root.erase(0, subvolume.size());
-  }
   const std::string below =
       mounted.target == "/" ? real.string() : real.string().substr(mounted.target.size());
-  resolved.directory = joined(root.empty() ? "/" : root, below);
+  resolved.directory = joined(root_of(mounted), below);
   return make_plan(settings, resolved, "");
 }
 
@@ -241,10 +245,8 @@ Result<CapturePlan> resolve_named(const Settings& settings, const FilesystemTarg
     return make_plan(settings, resolved, target.device);
   }
   resolved.options = mounted->options;
-  // `path` is relative to the file system as it is mounted, so a subvolume's mount begins there.
-  if (mounted->type != "btrfs") {
-    resolved.directory = joined(mounted->root, settings.path);
-  }
+  // `path` is relative to the file system as it is mounted.
+  resolved.directory = joined(root_of(*mounted), settings.path);
   const std::string on_host = joined(mounted->target, settings.path);
   std::error_code failed;
   if (!fs::is_directory(on_host, failed))
