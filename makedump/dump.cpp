@@ -34,14 +34,18 @@ double seconds_since(Clock::time_point begin) {
 // Enough for page tables and the page array, which are read front to back.
 constexpr size_t kAnalysisWindow = size_t{4} << 20;
 
-// The frames up to `end` in windows whose bitmap fits the budget. On all but the largest machines
-// there is one.
-std::vector<PfnRange> windows_of(Pfn end, const Budget& budget) {
+// The memory in windows whose bitmap fits the budget: one on all but the largest machines. Windows
+// that no memory is in are left out; their part of the file's bitmaps stays a hole.
+std::vector<PfnRange> windows_of(const Frames& frames, const Budget& budget) {
   const uint64_t bitmap_bytes = budget.bytes / 8;
-  const uint64_t frames = std::max(align_down(bitmap_bytes * 8, kWindowAlign), kWindowAlign);
+  const uint64_t length = std::max(align_down(bitmap_bytes * 8, kWindowAlign), kWindowAlign);
   std::vector<PfnRange> windows;
-  for (Pfn begin(0); begin < end; begin += frames)
-    windows.push_back({begin, Pfn(begin.v + std::min(frames, end - begin))});
+  for (const PfnRange& range : frames.ranges()) {
+    Pfn begin(range.begin.v / length * length);
+    if (!windows.empty()) begin = std::max(begin, windows.back().end);
+    for (; begin < range.end; begin += length)
+      windows.push_back({begin, Pfn(begin.v + std::min(length, frames.end() - begin))});
+  }
   return windows;
 }
 
@@ -160,8 +164,7 @@ Preamble make_preamble(const DumpPlan& plan, const Job& job, const Source& sourc
   return preamble;
 }
 
-// Both bitmaps of one window. All-zero stretches are written, too: they are few, and a hole would
-// be no smaller.
+// Both bitmaps of one window.
 Result<void> write_bitmaps(Sink& sink, const DumpPlan& plan, const Frames& frames,
                            const PageSet& kept) {
   const uint64_t at = kept.window().begin.v / 8;
@@ -192,7 +195,7 @@ Result<Summary> run_dump(const Job& job) {
   // windows are classified once
   //    to count and again to pack; a dead kernel does not change in between.
   KDUMP_TRY_ASSIGN(const Filter filter, Filter::open(memory, info, *arch, frames, job.dump_level));
-  const std::vector<PfnRange> windows = windows_of(frames.end(), budget);
+  const std::vector<PfnRange> windows = windows_of(frames, budget);
   PageCounts counts;
   std::optional<PageSet> only_window;
   uint64_t pages_to_store = 0;
