@@ -265,7 +265,7 @@ Result<void> run_capture(WorkerState& state) {
   auto result = saver.save_dump();
 
   // 5 Leave the target clean, whatever came out.
-  const auto unmounted = unmount_target(state);
+  auto unmounted = unmount_target(state);
   if (!unmounted && result) return unmounted;
   return result;
 }

@@ -9,7 +9,7 @@ namespace kdump {
 
 namespace {
 
-constexpr size_t kLongestPlan = 64 * 1024;
+constexpr size_t kLongestPlan = size_t{64} * 1024;
 
 constexpr std::array kFailureActions = {
     std::pair{FailureAction::reboot, std::string_view("reboot")},
@@ -219,6 +219,9 @@ class PlanReader {
       std::string_view key;
       std::string CapturePlan::*member;
       std::optional<std::string> (*judge)(const std::string&);
+      [[nodiscard]] std::string what(const std::string& value) const {
+        return std::string(key).append(" \"").append(value).append("\": ");
+      }
     };
     constexpr std::array kTexts = {
         Text{"device", &CapturePlan::device, bad_device},
@@ -228,7 +231,7 @@ class PlanReader {
     };
     for (const Text& text : kTexts) {
       if (key != text.key) continue;
-      if (const auto why = text.judge(value)) return bad(key + " \"" + value + "\": " + *why);
+      if (const auto why = text.judge(value)) return bad(text.what(value) + *why);
       plan_.*text.member = std::move(value);
       return {};
     }

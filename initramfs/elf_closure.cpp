@@ -218,7 +218,7 @@ class Closure {
     if (name.find('/') != std::string::npos)
       return Error(Errc::unsupported, name + ": a library that is needed by path, not by name");
     for (const std::string& directory : directories) {
-      const std::string path = directory + "/" + name;
+      const std::string path = fs::path(directory) / name;
       std::error_code ignored;
       if (!fs::exists(path, ignored)) continue;
       auto file = parse_elf(path);
@@ -242,7 +242,7 @@ class Closure {
     if (const auto libc = libraries_.find("libc.so.6"); libc != libraries_.end())
       directory = fs::path(libc->second).parent_path();
     for (const auto& [name, path] : libraries_)
-      files.push_back({path, directory + "/" + name});
+      files.push_back({path, fs::path(directory) / name});
     for (const std::string& interpreter : interpreters_)
       files.push_back({interpreter, interpreter});
     std::sort(files.begin(), files.end(), [](const ElfDependency& a, const ElfDependency& b) {

@@ -78,6 +78,12 @@ Result<void> add_filesystem_modules(ModuleResolver& resolver, const CapturePlan&
   return {};
 }
 
+Error not_in_kernel(const std::string& device, const std::string& driver,
+                    const std::string& release) {
+  return {Errc::not_found, device_path(device) + " is driven by " + driver + ", which kernel " +
+                               release + " does not have"};
+}
+
 Result<std::vector<KernelModule>> collect_modules(const CapturePlan& plan,
                                                   const ImageOptions& options) {
   KDUMP_TRY_ASSIGN(ModuleResolver resolver,
@@ -88,8 +94,7 @@ Result<std::vector<KernelModule>> collect_modules(const CapturePlan& plan,
   for (const std::string& name : drivers.modules) {
     KDUMP_TRY_ASSIGN(const auto match, resolver.add(name));
     if (match == ModuleResolver::Match::none)
-      return Error(Errc::not_found, "/dev/" + device + " is driven by " + name + ", which kernel " +
-                                        options.kernel_release + " does not have");
+      return not_in_kernel(device, name, options.kernel_release);
   }
   // Built into the running kernel; elsewhere it may be a module.
   if (!is_running(options.kernel_release))

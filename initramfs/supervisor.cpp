@@ -84,7 +84,7 @@ void sync_bounded() {
   }
   if (pid < 0) return;
   int status = 0;
-  const int64_t deadline = now_ms() + kLimit * 1000;
+  const int64_t deadline = now_ms() + int64_t{kLimit} * 1000;
   while (!reaped(pid, status)) {
     if (now_ms() > deadline) return say("sync did not come back within 30 s: going on without it");
     sleep_ms(5);
