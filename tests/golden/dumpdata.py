@@ -12,11 +12,14 @@ is decoded by zlib and by the codecs' own shared libraries.
 import argparse
 import ctypes
 import hashlib
+import mmap
+import os
 import struct
 import sys
 import zlib
 
 FLAG_NAMES = {0: "raw", 1: "zlib", 2: "lzo", 4: "snappy", 0x20: "zstd"}
+ZERO_PAGE = bytes(4096)
 
 
 class FormatError(Exception):
@@ -60,6 +63,7 @@ class Vmcore:
 
     def __init__(self, path):
         self.file = open(path, "rb")
+        self.cache = {}  # page frame -> its bytes: a vmcore is compared with many dumps of it
         header = self.file.read(64)
         if header[:6] != b"\x7fELF\x02\x01":
             raise FormatError(f"{path}: no little-endian ELF64 file")
@@ -83,6 +87,12 @@ class Vmcore:
 
     def page(self, pfn):
         """The page's bytes; what the file lacks of it is zero."""
+        if pfn not in self.cache:
+            page = self.read_page(pfn)
+            self.cache[pfn] = ZERO_PAGE if page == ZERO_PAGE else page
+        return self.cache[pfn]
+
+    def read_page(self, pfn):
         out = bytearray(4096)
         for phys, size, offset in self.loads:
             begin, end = max(phys, pfn << 12), min(phys + size, (pfn + 1) << 12)
@@ -137,7 +147,9 @@ class Dump:
 
     def __init__(self, path):
         self.file = open(path, "rb")
-        self.data = self.file.read()
+        if os.path.getsize(path) == 0:
+            raise FormatError(f"{path}: is empty")
+        self.data = mmap.mmap(self.file.fileno(), 0, access=mmap.ACCESS_READ)
         self.decoders = Decoders()
         data = self.data
         if data[:8] != b"KDUMP   ":
@@ -158,17 +170,33 @@ class Dump:
          self.start_pfn_64, self.end_pfn_64, self.max_mapnr) = struct.unpack_from("<qii QQ QQ QQ QQ QQQ", data, block)
         half = self.bitmap_blocks * block // 2
         at = (1 + self.sub_hdr_size) * block
-        self.bitmap1 = self.pfns_of(data[at:at + half])
-        self.bitmap2 = self.pfns_of(data[at + half:at + 2 * half])
+        if at + 2 * half > len(data):
+            raise FormatError(f"{path}: its bitmaps end behind its end")
+        self.bitmap1 = self.pfns_of(at, half)
+        self.bitmap2 = self.pfns_of(at + half, half)
         self.table = at + 2 * half
         self.descriptors = {}
         for i, pfn in enumerate(self.bitmap2):
             self.descriptors[pfn] = struct.unpack_from("<QIIQ", data, self.table + 24 * i)
         self.data_begin = self.table + 24 * len(self.bitmap2)
 
-    @staticmethod
-    def pfns_of(bitmap):
-        return [byte * 8 + bit for byte, bits in enumerate(bitmap) if bits for bit in range(8) if bits >> bit & 1]
+    def pfns_of(self, begin, size):
+        """Memory far apart makes bitmaps of gigabytes that are holes of the file: those are passed over."""
+        out, at, end = [], begin, begin + size
+        while at < end:
+            try:
+                at = max(at, os.lseek(self.file.fileno(), at, os.SEEK_DATA))
+            except OSError:  # nothing but a hole up to the file's end
+                break
+            stop = min(end, os.lseek(self.file.fileno(), at, os.SEEK_HOLE))
+            for block in range(at, stop, len(ZERO_PAGE)):
+                bitmap = self.data[block:min(stop, block + len(ZERO_PAGE))]
+                if bitmap != ZERO_PAGE[:len(bitmap)]:
+                    first = (block - begin) * 8
+                    out += [first + byte * 8 + bit for byte, bits in enumerate(bitmap) if bits
+                            for bit in range(8) if bits >> bit & 1]
+            at = stop
+        return out
 
     def vmcoreinfo(self):
         return self.data[self.offset_vmcoreinfo:self.offset_vmcoreinfo + self.size_vmcoreinfo]
