@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <chrono>
-#include <cstdio>
+#include <filesystem>
 
 #include "makedump/arch/arch.h"
 #include "makedump/base/budget.h"
@@ -55,22 +55,32 @@ PageSet existing_frames(const Frames& frames, PfnRange window) {
   return set;
 }
 
-// What the classification needs, opened once; without it (dump level 0 and 1) every frame that
-// exists is kept.
+// What the classification needs, opened once; without it every frame that exists is kept.
 struct Filter {
   const Frames* frames = nullptr;
   DumpLevel level;
   std::optional<PageLayout> layout;
   std::optional<PageArray> pages;
+  std::optional<Error> damage;  // why layout and pages are not there
 
+  // At levels 0 and 1 the struct pages only tell what must never be read (poisoned, offline), and
+  // these levels are for memory that is too damaged for the others: they go on without.
   static Result<Filter> open(AddressSpace& memory, const VmcoreInfo& info, const Arch& arch,
                              const Frames& frames, DumpLevel level) {
-    Filter filter{.frames = &frames, .level = level, .layout = {}, .pages = {}};
-    if (level.needs_page_structs()) {
-      KDUMP_TRY_ASSIGN(filter.layout, PageLayout::from(info));
-      KDUMP_TRY_ASSIGN(filter.pages, PageArray::open(memory, info, arch, frames));
+    Filter filter{.frames = &frames, .level = level, .layout = {}, .pages = {}, .damage = {}};
+    auto opened = filter.open_page_array(memory, info, arch);
+    if (!opened) {
+      if (level.needs_page_structs()) return std::move(opened).error();
+      filter.pages.reset();
+      filter.damage = std::move(opened).error();
     }
     return filter;
+  }
+
+  Result<void> open_page_array(AddressSpace& memory, const VmcoreInfo& info, const Arch& arch) {
+    KDUMP_TRY_ASSIGN(layout, PageLayout::from(info));
+    KDUMP_TRY_ASSIGN(pages, PageArray::open(memory, info, arch, *frames));
+    return {};
   }
 
   PageSet kept_in(AddressSpace& memory, PfnRange window, PageCounts& counts) const {
@@ -83,6 +93,9 @@ struct Filter {
 // not only find a huge file.
 std::vector<std::string> plausibility_warnings(const PageCounts& counts, const Filter& filter) {
   std::vector<std::string> warnings;
+  if (filter.damage)
+    warnings.push_back("poisoned and offline pages, if there are any, were not left out: " +
+                       filter.damage->message());
   if (counts[PageClass::unreadable] != 0)
     warnings.push_back(std::to_string(counts[PageClass::unreadable]) +
                        " pages could not be read and are missing from the dump");
@@ -164,6 +177,14 @@ Preamble make_preamble(const DumpPlan& plan, const Job& job, const Source& sourc
   return preamble;
 }
 
+// -f would replace what may be the only vmcore by what is left of it.
+Result<void> refuse_same_file(const Job& job) {
+  std::error_code not_there;
+  if (std::filesystem::equivalent(job.vmcore, job.output, not_there))
+    return Error(Errc::usage, job.output + ": is the vmcore itself; write to another file");
+  return {};
+}
+
 // Both bitmaps of one window.
 Result<void> write_bitmaps(Sink& sink, const DumpPlan& plan, const Frames& frames,
                            const PageSet& kept) {
@@ -178,6 +199,7 @@ Result<void> write_bitmaps(Sink& sink, const DumpPlan& plan, const Frames& frame
 Result<Summary> run_dump(const Job& job) {
   const auto begin = Clock::now();
   const Budget budget = Budget::from_system();
+  KDUMP_TRY(refuse_same_file(job));
 
   // 1. Source: bytes by physical address.
   KDUMP_TRY_ASSIGN(const auto source, open_source(job.vmcore));
@@ -278,6 +300,7 @@ Result<Summary> run_dump(const Job& job) {
 }
 
 Result<void> run_dmesg(const Job& job) {
+  KDUMP_TRY(refuse_same_file(job));
   KDUMP_TRY_ASSIGN(const auto source, open_source(job.vmcore));
   KDUMP_TRY_ASSIGN(const auto reader, source->make_reader(kAnalysisWindow));
   KDUMP_TRY_ASSIGN(const VmcoreInfo info, find_vmcoreinfo(*source));

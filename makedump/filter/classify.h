@@ -14,8 +14,7 @@ struct DumpLevel {
                             kAll = 31;
   unsigned bits = 0;
   [[nodiscard]] bool has(unsigned bit) const { return (bits & bit) != 0; }
-  // Level 0 and 1 need nothing but the bytes of a page: the kernel's data structures are not looked
-  // at.
+  // Levels 0 and 1 can do without struct pages: then poisoned and offline pages are not left out.
   [[nodiscard]] bool needs_page_structs() const { return (bits & ~kZero) != 0; }
 };
 

@@ -9,6 +9,8 @@
 #include <thread>
 #include <unistd.h>
 
+#include "tests/unit/temp_dir.h"
+
 namespace kdump {
 namespace {
 
@@ -16,20 +18,10 @@ namespace fs = std::filesystem;
 
 class FdTest : public testing::Test {
  protected:
-  void SetUp() override {
-    std::string name = (fs::temp_directory_path() / "fd-test-XXXXXX").string();
-    ASSERT_NE(::mkdtemp(name.data()), nullptr);
-    dir_ = name;
-  }
-  void TearDown() override { fs::remove_all(dir_); }
+  [[nodiscard]] std::string path(const std::string& name) const { return dir_.path(name); }
+  [[nodiscard]] std::string content(const std::string& name) const { return dir_.content(name); }
 
-  [[nodiscard]] std::string path(const std::string& name) const { return (dir_ / name).string(); }
-  [[nodiscard]] std::string content(const std::string& name) const {
-    std::ifstream file(path(name), std::ios::binary);
-    return {std::istreambuf_iterator<char>(file), {}};
-  }
-
-  fs::path dir_;
+  TempDir dir_;
 };
 
 bool is_open(int fd) {
@@ -136,7 +128,7 @@ TEST_F(FdTest, ReadsTextFilesUpToALimit) {
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code(), Errc::bad_input);
   EXPECT_FALSE(read_text_file(path("missing")));
-  EXPECT_FALSE(read_text_file(dir_.string()));
+  EXPECT_FALSE(read_text_file(dir_.path()));
   // Files of /proc say that they are empty.
   const auto status = read_text_file("/proc/self/status");
   ASSERT_TRUE(status);

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "tests/unit/initramfs/temp_dir.h"
+#include "tests/unit/temp_dir.h"
 
 namespace kdump {
 namespace {

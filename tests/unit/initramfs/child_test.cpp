@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "tests/unit/initramfs/temp_dir.h"
+#include "tests/unit/temp_dir.h"
 
 namespace kdump {
 namespace {

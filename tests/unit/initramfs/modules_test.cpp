@@ -6,7 +6,7 @@
 
 #include "initramfs/module_file.h"
 #include "makedump/base/bytes.h"
-#include "tests/unit/initramfs/temp_dir.h"
+#include "tests/unit/temp_dir.h"
 
 namespace kdump {
 namespace {

@@ -10,6 +10,7 @@
 
 #include "makedump/base/fd.h"
 #include "makedump/sink/sink.h"
+#include "tests/unit/temp_dir.h"
 
 namespace kdump {
 namespace {
@@ -18,18 +19,8 @@ namespace fs = std::filesystem;
 
 class FileSinkTest : public testing::Test {
  protected:
-  void SetUp() override {
-    std::string name = (fs::temp_directory_path() / "sink-test-XXXXXX").string();
-    ASSERT_NE(::mkdtemp(name.data()), nullptr);
-    dir_ = name;
-  }
-  void TearDown() override { fs::remove_all(dir_); }
-
-  [[nodiscard]] std::string path(const std::string& name) const { return (dir_ / name).string(); }
-  [[nodiscard]] std::string content(const std::string& name) const {
-    std::ifstream file(path(name), std::ios::binary);
-    return {std::istreambuf_iterator<char>(file), {}};
-  }
+  [[nodiscard]] std::string path(const std::string& name) const { return dir_.path(name); }
+  [[nodiscard]] std::string content(const std::string& name) const { return dir_.content(name); }
   void put(const std::string& name, std::string_view text) const {
     std::ofstream(path(name), std::ios::binary) << text;
   }
@@ -42,7 +33,7 @@ class FileSinkTest : public testing::Test {
     return sink ? std::move(*sink) : nullptr;
   }
 
-  fs::path dir_;
+  TempDir dir_;
 };
 
 TEST(IncompleteName, ComesBeforeTheExtension) {
@@ -123,7 +114,7 @@ TEST_F(FileSinkTest, DiscardRemovesIt) {
   auto sink = open("vmcore");
   ASSERT_TRUE(sink->write_at(FileOffset(0), as_bytes("part")));
   sink->discard();
-  EXPECT_TRUE(fs::is_empty(dir_));
+  EXPECT_TRUE(fs::is_empty(dir_.path()));
 }
 
 TEST_F(FileSinkTest, WhatAnEarlierRunLeftIsReplaced) {
@@ -203,7 +194,7 @@ TEST_F(FileSinkTest, OtherKindsOfFilesAreRefused) {
           << sink.error().message();
     }
   }
-  for (const std::string& name : {std::string(), dir_.string() + "/"}) {
+  for (const std::string& name : {std::string(), dir_.path() + "/"}) {
     const auto sink = open_file_sink(name, {});
     ASSERT_FALSE(sink);
     EXPECT_EQ(sink.error().code(), Errc::usage);
@@ -236,7 +227,7 @@ TEST_F(FileSinkTest, TwoRunsDoNotTakeTheFileFromEachOther) {
 
 TEST_F(FileSinkTest, AFileInTheCurrentDirectoryNeedsNoSlash) {
   const fs::path before = fs::current_path();
-  fs::current_path(dir_);
+  fs::current_path(dir_.path());
   auto sink = open_file_sink("vmcore", {});
   const bool committed = sink && (*sink)->commit();
   fs::current_path(before);

@@ -11,7 +11,7 @@ namespace kdump {
 class TempDir {
  public:
   TempDir() {
-    char name[] = "/tmp/kdump-initramfs-XXXXXX";
+    char name[] = "/tmp/kdump-test-XXXXXX";
     path_ = ::mkdtemp(name);
   }
   TempDir(const TempDir&) = delete;
@@ -23,6 +23,10 @@ class TempDir {
 
   [[nodiscard]] std::string path(const std::string& name = "") const {
     return name.empty() ? path_.string() : (path_ / name).string();
+  }
+  [[nodiscard]] std::string content(const std::string& name) const {
+    std::ifstream file(path_ / name, std::ios::binary);
+    return {std::istreambuf_iterator<char>(file), {}};
   }
   std::string write(const std::string& name, const std::string& text) const {
     std::filesystem::create_directories((path_ / name).parent_path());
