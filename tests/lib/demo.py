@@ -8,7 +8,8 @@ import subprocess
 import sys
 import tempfile
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+TESTS = pathlib.Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(TESTS / "lib"))
 from vmtest import kernel, main, mainjob, say  # noqa: E402
 
 
@@ -40,6 +41,12 @@ def show_figures(result, crashkernel):
     say(f"(kernel {result.release}, accelerator {result.accel})")
 
 
+def show_peer(flavour):
+    say(f"\n==> makedump beside Debian's makedumpfile, on this machine, with a full vmcore of kernel {flavour}")
+    sys.stdout.flush()
+    subprocess.run([TESTS / "bench" / "dump", "--rounds", "5", flavour], check=True)
+
+
 def show_crash(flavour, dump):
     if not shutil.which("crash"):
         say("crash is not installed: packaging/install-deps installs it")
@@ -67,6 +74,7 @@ def run():
             say(next((line for line in result.dmesg.splitlines() if pattern in line), f"(no line with {pattern!r})"))
         show_classes(result.manifest)
         show_figures(result, options.crashkernel)
+        show_peer(options.kernel)
         if options.crash and not show_crash(options.kernel, result.dump_path):
             sys.exit("demo: crash did not open the dump")
         if options.keep:
