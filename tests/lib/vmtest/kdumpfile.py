@@ -89,9 +89,12 @@ def check_with_libkdumpfile(dump, ram_path, sample=4000, lowest=256):
     if differing:
         raise TestFailure(f"{len(differing)} of {len(compared)} sampled pages differ from the guest's memory, "
                           f"first pfns: {[hex(pfn) for pfn in sorted(differing)[:8]]}")
+    # In a context of its own: libkdumpfile 0.5.1 can crash on a page that is left out once its cache has filled up, with
+    # makedumpfile's dumps as with ours (one run in a hundred).
+    _, fresh = _open_libkdumpfile(dump.path)
     for pfn in chooser.sample(left_out, min(500, len(left_out))):
         try:
-            context.read(kdumpfile.KDUMP_MACHPHYSADDR, pfn * PAGE, PAGE)
+            fresh.read(kdumpfile.KDUMP_MACHPHYSADDR, pfn * PAGE, PAGE)
         except kdumpfile.exceptions.NoDataException:
             continue
         raise TestFailure(f"libkdumpfile reads pfn {pfn:#x}, which bitmap 2 says is left out")
