@@ -62,10 +62,7 @@ Compound read_compound(const PageFields& head, const std::byte* first_tail, Pfn 
       compound.hugetlb = has_flag(tail_flags, layout.pg_hugetlb);
       break;
     case PageLayout::HugetlbBy::destructor:
-      compound.hugetlb =
-          layout.hugetlb_dtor ==
-          (layout.dtor_size == 1 ? load<uint8_t>(first_tail + layout.dtor_offset)
-                                 : load<uint16_t>(first_tail + layout.dtor_offset, byte_order));
+      compound.hugetlb = load<uint8_t>(first_tail + layout.dtor_offset) == layout.hugetlb_dtor;
       break;
     case PageLayout::HugetlbBy::unknown:
       break;

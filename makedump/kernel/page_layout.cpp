@@ -69,8 +69,6 @@ class LayoutReader {
     KDUMP_TRY(require_member("page._mapcount", 4, layout_.mapcount));
     KDUMP_TRY(require_member("page.mapping", 8, layout_.mapping));
     KDUMP_TRY(require_member("page.private", 8, layout_.private_));
-    KDUMP_TRY_ASSIGN(const auto lru, member("page.lru", 8));
-    layout_.lru = lru.value_or(0);  // looked at by nobody since compound_head came
     // Renamed in 7.1; bit 0 means the same.
     KDUMP_TRY_ASSIGN(auto head, member("page.compound_head", 8));
     if (!head) {
@@ -97,12 +95,7 @@ class LayoutReader {
       layout_.order_at = PageLayout::OrderAt::first_tail_byte;
       layout_.order_offset = *order;
     }
-    if (dtor_) {
-      layout_.dtor_offset = *dtor_;
-      // Both were wider before 4.16, side by side: the distance is the width.
-      if (order && *order > *dtor_ && (*order - *dtor_ == 2 || *order - *dtor_ == 4))
-        layout_.dtor_size = *order - *dtor_;
-    }
+    if (dtor_) layout_.dtor_offset = *dtor_;
     return {};
   }
 

@@ -13,8 +13,8 @@
 namespace kdump {
 
 struct PageLayout {
-  uint64_t size = 0;  // SIZE(page), bytes; 16 … 512
-  uint64_t flags = 0, mapcount = 0, mapping = 0, private_ = 0, lru = 0;  // OFFSET(page.…)
+  uint64_t size = 0;                                            // SIZE(page), bytes; 16 … 512
+  uint64_t flags = 0, mapcount = 0, mapping = 0, private_ = 0;  // OFFSET(page.…)
 
   // Tail pages point to their head: page.compound_head (4.4), bit 0 set in tails; renamed
   // compound_info in 7.1, where the word may be a mask instead of a pointer. Only bit 0 is used
@@ -36,8 +36,7 @@ struct PageLayout {
     destructor,       // compound_dtor in the first tail == HUGETLB_PAGE_DTOR
     unknown,          // no key says: hugetlb pages are kept
   } hugetlb_by = HugetlbBy::unknown;
-  uint64_t dtor_offset = 0;  // within the first tail page
-  uint64_t dtor_size = 1;    // bytes: 1 since 4.16
+  uint64_t dtor_offset = 0;  // of one byte within the first tail page
   uint64_t hugetlb_dtor = 0;
 
   // Bit numbers in flags. A key that the kernel does not export any more (PG_slab since 6.10) is

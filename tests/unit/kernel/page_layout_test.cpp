@@ -45,7 +45,6 @@ TEST(PageLayout, DestructorEra) {  // 4.16 … 6.2
   EXPECT_EQ(layout->order_offset, 17U);
   EXPECT_EQ(layout->hugetlb_by, HugetlbBy::destructor);
   EXPECT_EQ(layout->dtor_offset, 16U);
-  EXPECT_EQ(layout->dtor_size, 1U);
   EXPECT_EQ(layout->hugetlb_dtor, 2U);
   EXPECT_EQ(layout->pg_slab, 9U);
   EXPECT_EQ(layout->pg_head_mask, 65536U);
@@ -98,15 +97,6 @@ TEST(PageLayout, UnknownHugetlbIsSaid) {
   EXPECT_EQ(layout->hugetlb_by, HugetlbBy::unknown);
   // A destructor's number without its place is of no use.
   EXPECT_EQ(layout_of(kCommon + "NUMBER(HUGETLB_PAGE_DTOR)=2\n")->hugetlb_by, HugetlbBy::unknown);
-}
-
-TEST(PageLayout, WiderDestructors) {  // before 4.16
-  EXPECT_EQ(layout_of(kCommon + "OFFSET(page.compound_dtor)=16\nOFFSET(page.compound_order)=20\n")
-                ->dtor_size,
-            4U);
-  EXPECT_EQ(layout_of(kCommon + "OFFSET(page.compound_dtor)=16\nOFFSET(page.compound_order)=18\n")
-                ->dtor_size,
-            2U);
 }
 
 TEST(PageLayout, MissingKeysAreNamed) {
