@@ -153,7 +153,10 @@ class Parser {
       case Directive::force_no_rebuild:
         return set_rebuild(entry, value);
       case Directive::filesystem:
-        loaded_.settings.target = FilesystemTarget{std::string(entry.word), std::string(value)};
+        loaded_.settings.targets.front() = {.kind = TargetKind::filesystem,
+                                            .type = std::string(entry.word),
+                                            .device = std::string(value),
+                                            .origin = where(line_)};
         return check_device(value);
       case Directive::no_effect:
         return {};
@@ -238,7 +241,7 @@ class Parser {
   // The path is joined to a mount point at the crash, so it must not be able to climb out of it.
   Result<void> normalise_path() {
     Settings& settings = loaded_.settings;
-    if (!settings.path.starts_with("/") && !settings.target)
+    if (!settings.path.starts_with("/") && settings.targets.front().kind == TargetKind::path)
       return fail(Errc::usage, "path is '" + settings.path +
                                    "'; without a target it must be absolute: write '/" +
                                    settings.path + "'");
@@ -271,7 +274,8 @@ Result<LoadedSettings> parse_kdump_conf(std::string_view text, const std::string
   return Parser(name).parse(text);
 }
 
-Result<LoadedSettings> load_kdump_conf(const std::string& file) {
+Result<LoadedSettings> load_settings(const ConfigFiles& files) {
+  const std::string& file = files.kdump_conf;
   auto text = read_text_file(file);
   if (!text) {
     if (text.error().sys_errno() == ENOENT)

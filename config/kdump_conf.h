@@ -1,4 +1,4 @@
-// The parser behind load_kdump_conf(): text in, so that tests and fuzzers need no file.
+// The parser behind load_settings(): text in, so that tests and fuzzers need no file.
 #pragma once
 
 #include <string_view>

@@ -6,10 +6,10 @@
 #include <malloc.h>
 #include <sys/stat.h>
 
-#include "daemon/host.h"
-#include "daemon/instance_lock.h"
-#include "daemon/notify.h"
-#include "daemon/service.h"
+#include "daemon/arm/service.h"
+#include "daemon/host/host.h"
+#include "daemon/host/instance_lock.h"
+#include "daemon/watch/notify.h"
 #include "makedump/base/log.h"
 
 namespace {

@@ -217,7 +217,7 @@ std::string fstab_options(const std::string& device, const std::string& spec) {
 }
 
 // The file system that a line like `ext4 UUID=…` names.
-Result<CapturePlan> resolve_named(const Settings& settings, const FilesystemTarget& target) {
+Result<CapturePlan> resolve_named(const Settings& settings, const Target& target) {
   const std::string line = target.type + " " + target.device;
   KDUMP_TRY(check_filesystem(target.type, line));
   BlockDeviceSearch search(target.device);
@@ -258,8 +258,9 @@ Result<CapturePlan> resolve_named(const Settings& settings, const FilesystemTarg
 }  // namespace
 
 Result<CapturePlan> resolve_target(const Settings& settings) {
-  if (settings.target) return resolve_named(settings, *settings.target);
-  return resolve_path(settings);
+  const Target& target = settings.targets.front();
+  if (target.kind == TargetKind::path) return resolve_path(settings);
+  return resolve_named(settings, target);
 }
 
 }  // namespace kdump

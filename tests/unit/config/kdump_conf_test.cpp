@@ -21,7 +21,7 @@ struct Good {
 const Good kGood[] = {
     {"",
      [](const Settings& s) {
-       EXPECT_FALSE(s.target);
+       EXPECT_EQ(s.targets.front().kind, TargetKind::path);
        EXPECT_EQ(s.path, "/var/crash");
        EXPECT_THAT(s.core_collector,
                    ElementsAre("makedumpfile", "-l", "--message-level", "7", "-d", "31"));
@@ -51,12 +51,12 @@ const Good kGood[] = {
     {"path crash\next4 UUID=12", [](const Settings& s) { EXPECT_EQ(s.path, "/crash"); }},
     {"xfs /dev/vda1",
      [](const Settings& s) {
-       ASSERT_TRUE(s.target);
-       EXPECT_EQ(s.target->type, "xfs");
-       EXPECT_EQ(s.target->device, "/dev/vda1");
+       ASSERT_EQ(s.targets.size(), 1U);
+       EXPECT_EQ(s.targets.front().type, "xfs");
+       EXPECT_EQ(s.targets.front().device, "/dev/vda1");
      }},
     {"btrfs \"LABEL=my disk\"",
-     [](const Settings& s) { EXPECT_EQ(s.target.value().device, "LABEL=my disk"); }},
+     [](const Settings& s) { EXPECT_EQ(s.targets.front().device, "LABEL=my disk"); }},
     {"failure_action halt",
      [](const Settings& s) { EXPECT_EQ(s.failure_action, FailureAction::halt); }},
     {"failure_action poweroff\nfinal_action poweroff",
@@ -273,7 +273,7 @@ TEST(KdumpConf, BinaryIsNotTaken) {
 }
 
 TEST(KdumpConf, MissingFile) {
-  const auto loaded = load_kdump_conf("/nonexistent/kdump.conf");
+  const auto loaded = load_settings({.kdump_conf = "/nonexistent/kdump.conf"});
   ASSERT_FALSE(loaded);
   EXPECT_EQ(loaded.error().message(),
             "Error: No kdump config file found! (/nonexistent/kdump.conf)");
@@ -281,14 +281,14 @@ TEST(KdumpConf, MissingFile) {
 
 TEST(KdumpConf, ShippedFileIsTheDefaults) {
   const auto file = std::filesystem::path(__FILE__).parent_path() / "../../../config/kdump.conf";
-  const auto loaded = load_kdump_conf(file);
+  const auto loaded = load_settings({.kdump_conf = file});
   ASSERT_TRUE(loaded) << loaded.error().message();
   const auto defaults = parse_kdump_conf("", "nothing");
   ASSERT_TRUE(defaults);
   EXPECT_THAT(loaded->warnings, IsEmpty());
   EXPECT_EQ(loaded->settings.path, defaults->settings.path);
   EXPECT_EQ(loaded->settings.core_collector, defaults->settings.core_collector);
-  EXPECT_FALSE(loaded->settings.target);
+  EXPECT_EQ(loaded->settings.targets.front().kind, TargetKind::path);
 }
 
 }  // namespace

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "daemon/host.h"
+#include "daemon/host/host.h"
 #include "makedump/base/bytes.h"
 
 namespace kdump {
@@ -54,7 +54,8 @@ class FakeHost {
     host.machine = "x86_64";
     host.resolve_target = [](const Settings& settings) -> Result<CapturePlan> {
       CapturePlan plan;
-      plan.device = settings.target ? settings.target->device : "UUID=root";
+      plan.device =
+          settings.targets.front().device.empty() ? "UUID=root" : settings.targets.front().device;
       plan.filesystem = "ext4";
       plan.directory = settings.path;
       plan.core_collector = settings.core_collector;

@@ -1,4 +1,4 @@
-#include "daemon/kernel_image.h"
+#include "daemon/arm/kernel_image.h"
 
 #include <gmock/gmock.h>
 

@@ -1,4 +1,4 @@
-#include "daemon/kexec.h"
+#include "daemon/arm/kexec.h"
 
 #include <gmock/gmock.h>
 

@@ -1,4 +1,4 @@
-#include "daemon/notify.h"
+#include "daemon/watch/notify.h"
 
 #include <array>
 #include <cstdlib>

@@ -1,6 +1,6 @@
 // start, stop and their kind on a host in a directory: what is loaded afterwards, what is said, and
 // that no failure costs the image that was loaded before.
-#include "daemon/service.h"
+#include "daemon/arm/service.h"
 
 #include <gmock/gmock.h>
 

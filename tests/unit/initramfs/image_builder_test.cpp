@@ -86,9 +86,10 @@ TEST(ResolveTarget, WhereNothingStaysIsRefused) {
 TEST(ResolveTarget, UnknownTypesAndDevicesAreNamed) {
   Settings settings;
   settings.core_collector = {"makedumpfile", "-l"};
-  settings.target = FilesystemTarget{"nfs", "UUID=1"};
+  settings.targets = {{.kind = TargetKind::filesystem, .type = "nfs", .device = "UUID=1"}};
   EXPECT_EQ(resolve_target(settings).error().code(), Errc::unsupported);
-  settings.target = FilesystemTarget{"ext4", "UUID=no-such-uuid"};
+  settings.targets = {
+      {.kind = TargetKind::filesystem, .type = "ext4", .device = "UUID=no-such-uuid"}};
   const auto plan = resolve_target(settings);
   ASSERT_FALSE(plan);
   EXPECT_EQ(plan.error().code(), Errc::not_found);

@@ -5,8 +5,8 @@
 #include <functional>
 #include <string>
 
-#include "daemon/host_paths.h"
-#include "daemon/kexec.h"
+#include "daemon/arm/kexec.h"
+#include "daemon/host/host_paths.h"
 #include "initramfs/image_builder.h"
 #include "makedump/base/result.h"
 

@@ -1,12 +1,13 @@
-#include "daemon/arm.h"
+#include "daemon/arm/arm.h"
 
 #include <filesystem>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "config/command_line.h"
-#include "daemon/command_line_host.h"
-#include "daemon/last_good.h"
+#include "config/sysconfig.h"
+#include "daemon/arm/command_line_host.h"
+#include "daemon/arm/last_good.h"
 #include "makedump/base/fd.h"
 #include "makedump/base/units.h"
 
@@ -25,9 +26,10 @@ Result<uint64_t> check_reservation(const HostPaths& paths) {
   return bytes;
 }
 
-Result<std::string> plan_command_line(const Host& host, const KernelImage& kernel) {
+Result<std::string> plan_command_line(const Host& host, const Settings& loaded,
+                                      const KernelImage& kernel) {
   KDUMP_TRY_ASSIGN(const CommandLineHost facts, read_command_line_host(host.paths));
-  KDUMP_TRY_ASSIGN(const CommandLineSettings settings, default_command_line_settings(host.machine));
+  KDUMP_TRY_ASSIGN(const CommandLineSettings settings, command_line_settings(loaded, host.machine));
   std::string line = capture_command_line(settings, facts);
   KDUMP_TRY(check_command_line_length(line, kernel.command_line_size));
   return line;
@@ -61,7 +63,7 @@ Result<ArmPlan> plan_arming(const Host& host) {
   KDUMP_TRY_ASSIGN(plan.reserved, check_reservation(host.paths));
 
   // What is asked for
-  KDUMP_TRY_ASSIGN(LoadedSettings loaded, load_kdump_conf(host.paths.kdump_conf()));
+  KDUMP_TRY_ASSIGN(LoadedSettings loaded, load_settings(host.paths.config_files()));
   plan.settings = std::move(loaded.settings);
   plan.warnings = std::move(loaded.warnings);
   for (std::string& warning : warn_about_hooks(host.paths))
@@ -69,7 +71,7 @@ Result<ArmPlan> plan_arming(const Host& host) {
 
   // Which kernel, told what
   KDUMP_TRY_ASSIGN(plan.kernel, find_kernel(host.paths, host.release, host.machine));
-  KDUMP_TRY_ASSIGN(plan.command_line, plan_command_line(host, plan.kernel));
+  KDUMP_TRY_ASSIGN(plan.command_line, plan_command_line(host, plan.settings, plan.kernel));
 
   // Where dumps go
   KDUMP_TRY_ASSIGN(plan.capture, host.resolve_target(plan.settings));
@@ -82,7 +84,8 @@ Result<ArmPlan> plan_reload(const Host& host) {
   ArmPlan plan;
   KDUMP_TRY_ASSIGN(plan.reserved, check_reservation(host.paths));
   KDUMP_TRY_ASSIGN(plan.kernel, find_kernel(host.paths, host.release, host.machine));
-  KDUMP_TRY_ASSIGN(plan.command_line, plan_command_line(host, plan.kernel));
+  KDUMP_TRY_ASSIGN(plan.settings.sysconfig, load_sysconfig(host.paths.sysconfig()));
+  KDUMP_TRY_ASSIGN(plan.command_line, plan_command_line(host, plan.settings, plan.kernel));
   plan.image = host.paths.image(host.release);
   if (::access(plan.image.c_str(), R_OK) != 0)
     return Error::from_errno(plan.image)

@@ -1,4 +1,4 @@
-#include "daemon/last_good.h"
+#include "daemon/arm/last_good.h"
 
 #include <unistd.h>
 

@@ -5,8 +5,8 @@
 #include <optional>
 #include <string>
 
-#include "daemon/host.h"
-#include "daemon/kexec.h"
+#include "daemon/arm/kexec.h"
+#include "daemon/host/host.h"
 
 namespace kdump {
 

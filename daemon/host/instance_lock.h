@@ -1,7 +1,7 @@
 // One kdumpctl or kdumpd at a time: flock on the file that RHEL's kdumpctl locks as well.
 #pragma once
 
-#include "daemon/host_paths.h"
+#include "daemon/host/host_paths.h"
 #include "makedump/base/fd.h"
 #include "makedump/base/result.h"
 

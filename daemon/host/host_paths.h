@@ -3,6 +3,9 @@
 #pragma once
 
 #include <string>
+#include <unistd.h>
+
+#include "config/settings.h"
 
 namespace kdump {
 
@@ -10,6 +13,14 @@ struct HostPaths {
   std::string root;  // in front of every path; "" is the machine itself
 
   [[nodiscard]] std::string kdump_conf() const { return root + "/etc/kdump.conf"; }
+  [[nodiscard]] std::string policy() const { return root + "/etc/kdump/policy.yaml"; }
+  // RHEL's place, or Debian's when only that one is there.
+  [[nodiscard]] std::string sysconfig() const {
+    const std::string rhel = root + "/etc/sysconfig/kdump";
+    const std::string debian = root + "/etc/default/kdump";
+    return ::access(rhel.c_str(), F_OK) != 0 && ::access(debian.c_str(), F_OK) == 0 ? debian : rhel;
+  }
+  [[nodiscard]] ConfigFiles config_files() const { return {kdump_conf(), policy(), sysconfig()}; }
   // pre.d, post.d and emergency.d: programs of the admin's, in RHEL's layout.
   [[nodiscard]] std::string hooks() const { return root + "/etc/kdump"; }
 
@@ -45,6 +56,12 @@ struct HostPaths {
   [[nodiscard]] std::string last_good_command_line(const std::string& release) const {
     return state() + "/last-good-" + release + ".cmdline";
   }
+
+  // What arming did last, for `kdumpctl status` and the status line of kdumpd. Gone at reboot, as
+  // is what is loaded.
+  [[nodiscard]] std::string arming_state() const { return root + "/run/kdump/arming.json"; }
+  // When targets were last proved to take a dump, and what came of it.
+  [[nodiscard]] std::string proof() const { return state() + "/proof.json"; }
 
   [[nodiscard]] std::string lock() const { return root + "/run/lock/kdump"; }
 };

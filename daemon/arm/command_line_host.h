@@ -2,7 +2,7 @@
 #pragma once
 
 #include "config/command_line.h"
-#include "daemon/host_paths.h"
+#include "daemon/host/host_paths.h"
 #include "makedump/base/result.h"
 
 namespace kdump {

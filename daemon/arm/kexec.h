@@ -6,7 +6,7 @@
 #include <optional>
 #include <string>
 
-#include "daemon/host_paths.h"
+#include "daemon/host/host_paths.h"
 #include "makedump/base/result.h"
 
 namespace kdump {

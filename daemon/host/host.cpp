@@ -1,4 +1,4 @@
-#include "daemon/host.h"
+#include "daemon/host/host.h"
 
 #include <filesystem>
 #include <sys/utsname.h>

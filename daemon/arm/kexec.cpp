@@ -1,4 +1,4 @@
-#include "daemon/kexec.h"
+#include "daemon/arm/kexec.h"
 
 #include <algorithm>
 #include <charconv>

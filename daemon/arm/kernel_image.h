@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <string>
 
-#include "daemon/host_paths.h"
+#include "daemon/host/host_paths.h"
 #include "makedump/base/bytes.h"
 #include "makedump/base/result.h"
 

@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "config/settings.h"
-#include "daemon/host.h"
-#include "daemon/kernel_image.h"
+#include "daemon/arm/kernel_image.h"
+#include "daemon/host/host.h"
 #include "initramfs/capture_plan.h"
 
 namespace kdump {

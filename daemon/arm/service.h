@@ -7,16 +7,11 @@
 
 #include <string>
 
-#include "daemon/arm.h"
-#include "daemon/host.h"
+#include "daemon/arm/arm.h"
+#include "daemon/arm/arming_state.h"
+#include "daemon/host/host.h"
 
 namespace kdump {
-
-enum class Armed {
-  yes,
-  with_older_image,  // the image that was asked for is not the one that is loaded
-  no,
-};
 
 struct ServiceState {
   bool ok = false;  // what was asked for is done

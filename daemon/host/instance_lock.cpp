@@ -1,4 +1,4 @@
-#include "daemon/instance_lock.h"
+#include "daemon/host/instance_lock.h"
 
 #include <chrono>
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-#include "daemon/service.h"
+#include "daemon/arm/service.h"
 
 #include "makedump/base/log.h"
 #include "makedump/base/units.h"

@@ -1,4 +1,4 @@
-#include "daemon/command_line_host.h"
+#include "daemon/arm/command_line_host.h"
 
 #include <algorithm>
 #include <charconv>

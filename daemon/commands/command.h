@@ -1,0 +1,48 @@
+// What kdumpctl can be asked to do: each file of this folder adds its commands, kdumpctl_main.cpp
+// lists the files.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <string>
+
+#include "daemon/host/host.h"
+
+namespace kdump {
+
+enum class Access {
+  look,    // for everybody; takes the lock when it can
+  change,  // needs root and the lock
+  // Needs root, and takes the lock itself where it must: for what waits for a person or a network.
+  change_unlocked,
+};
+
+// Returns the exit status.
+using Action = std::function<int(const Host&)>;
+
+class Commands {
+ public:
+  Commands();
+
+  // The result takes the command's own options; `action` finds their values where they were bound
+  // (a shared_ptr to a struct of options, captured).
+  CLI::App& add(const std::string& word, const std::string& help, Access access, Action action);
+  // Not in the usage and help texts.
+  CLI::App& add_hidden(const std::string& word, const std::string& help, Access access,
+                       Action action);
+
+  int run(int argc, const char* const* argv);
+
+ private:
+  int run_action(const std::string& word, Access access, const Action& action) const;
+  [[nodiscard]] int print_usage() const;
+
+  CLI::App app_;
+  std::string root_;
+  std::function<int()> chosen_;
+};
+
+void add_arming_commands(Commands& commands);  // start stop restart reload rebuild
+void add_status_commands(Commands& commands);  // status showmem
+
+}  // namespace kdump
