@@ -63,6 +63,13 @@ struct HostPaths {
   // When targets were last proved to take a dump, and what came of it.
   [[nodiscard]] std::string proof() const { return state() + "/proof.json"; }
 
+  // Keys of the machines that dumps go to: those that `kdumpctl propagate` pinned, then those that
+  // root's ssh knows.
+  [[nodiscard]] std::string pinned_hosts() const { return state() + "/known_hosts"; }
+  [[nodiscard]] std::string root_ssh() const { return root + "/root/.ssh"; }
+  [[nodiscard]] std::string global_known_hosts() const { return root + "/etc/ssh/ssh_known_hosts"; }
+  [[nodiscard]] std::string global_ssh_config() const { return root + "/etc/ssh/ssh_config"; }
+
   [[nodiscard]] std::string lock() const { return root + "/run/lock/kdump"; }
 };
 

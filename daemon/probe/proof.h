@@ -24,8 +24,9 @@ struct TargetProof {
 
 // Goes through everything that a capture does to a target: connects, logs in, makes the directory
 // if it may, writes a file under an -incomplete name, syncs, renames, reads it back, removes it.
-// Blocks up to `limit` a step. Never fails as such: a failure is what it reports.
-TargetProof prove_target(const Settings& settings, const Target& target,
+// Blocks up to `limit` a step, and no longer, also when a disk or a server hangs. Never fails as
+// such: a failure is what it reports.
+TargetProof prove_target(const HostPaths& paths, const Settings& settings, const Target& target,
                          std::chrono::seconds limit);
 
 // The last proof of each target; empty when none was made.
