@@ -1,11 +1,16 @@
 // The crashes that were saved, as their directories on the targets tell.
+//
+// Directories for dumps may be writable by others (Debian's /var/crash is), and manifests were made
+// out of what a dead kernel said: nothing in here is believed but what cannot do harm.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "config/settings.h"
+#include "daemon/host/host_paths.h"
 #include "makedump/base/result.h"
 
 namespace kdump {
@@ -15,22 +20,34 @@ struct Capture {
   std::string directory;  // its path on this host
   int64_t at = 0;         // of the capture, seconds since 1970
   enum class State {
-    complete,    // vmcore is there under its final name
+    complete,    // the dump is there under its final name
     incomplete,  // only vmcore-incomplete: cut short, readable up to there
     dmesg_only,
   } state = State::dmesg_only;
-  uint64_t bytes = 0;  // of all its files
-  // From vmcore.json; "" or 0 where there is none.
-  std::string kernel_release, panic, target;
+  uint64_t bytes = 0;  // of all its files, as they take room on disk
+  std::string dump;    // name of the dump's file in `directory`; "" if there is none
+  bool test = false;   // kdump-test-…: made by `kdumpctl test`
+  // Made by this host's capture kernel, as far as owner and manifest tell: only these are removed
+  // by retention.
+  bool ours = false;
+
+  // From vmcore.json; "" or 0 where there is none, or it does not say. Text is printable.
+  bool has_manifest = false;
+  std::string kernel_release, build_id, panic, target, hostname, error;
   int64_t crashed_at = 0;
-  uint64_t peak_memory_kib = 0;
-  uint64_t dump_bytes = 0;
-  double seconds = 0;
+  uint64_t peak_memory_kib = 0;      // of makedump
+  uint64_t least_available_kib = 0;  // of all memory of the capture kernel, while it saved
+  uint64_t dump_bytes = 0;           // length of the dump's file
+  double seconds = 0;                // makedump took
+  std::optional<uint32_t> crc32;     // of the dump's file
 };
+
+std::string_view name_of(Capture::State state);  // "complete", "incomplete", "dmesg_only"
 
 // Those that can be reached from the running system (mounted file systems), newest first. Hooks'
 // and other programs' directories are left out. Problems do not end it: they are returned as
 // sentences in `problems`.
-std::vector<Capture> find_captures(const Settings& settings, std::vector<std::string>& problems);
+std::vector<Capture> find_captures(const HostPaths& paths, const Settings& settings,
+                                   std::vector<std::string>& problems);
 
 }  // namespace kdump
