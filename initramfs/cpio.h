@@ -44,4 +44,16 @@ class CpioArchive {
   std::map<std::string, Entry> entries_;  // by path without the leading /
 };
 
+// One entry of an archive that is read back.
+struct CpioFile {
+  std::string path;  // absolute
+  mode_t mode = 0;   // type and permissions, as in st_mode
+  Bytes content;     // points into the archive; a link's target
+};
+
+// Everything in a newc archive, as it lies there. bad_input, with the offset, for what the kernel
+// would not unpack or would unpack elsewhere: damage, a cut, "..", an entry twice. `name` is what
+// errors call it.
+Result<std::vector<CpioFile>> read_cpio(Bytes archive, const std::string& name);
+
 }  // namespace kdump

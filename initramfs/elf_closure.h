@@ -15,6 +15,10 @@ struct ElfDependency {
   std::string image_path;  // where the loader in the image finds it
 };
 
+// Where the dynamic loader of a machine (EM_…) searches by default, with neither ld.so.conf nor
+// ld.so.cache: the image has none.
+std::vector<std::string> loader_directories(unsigned machine);
+
 // The interpreter and all libraries that `programs` need, directly or not, sorted by image_path.
 //
 // The image has no ld.so.cache, so every library goes to the directory in which libc is: the loader
