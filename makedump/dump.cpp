@@ -8,6 +8,7 @@
 #include "makedump/arch/arch.h"
 #include "makedump/base/budget.h"
 #include "makedump/base/fd.h"
+#include "makedump/checksum_sink.h"
 #include "makedump/dmesg.h"
 #include "makedump/filter/classify.h"
 #include "makedump/kernel/notes.h"
@@ -16,6 +17,7 @@
 #include "makedump/memory/page_array.h"
 #include "makedump/memory/utsname.h"
 #include "makedump/pack/packer.h"
+#include "makedump/panic_line.h"
 #include "makedump/plan/dump_plan.h"
 #include "makedump/progress.h"
 #include "makedump/sink/sink.h"
@@ -148,6 +150,23 @@ uint64_t crash_time(const VmcoreInfo& info) {
   return seconds;
 }
 
+CrashFacts crash_facts(const VmcoreInfo& info, const PanicLine& panic) {
+  return {.osrelease = std::string(info.osrelease()),
+          .build_id = std::string(info.value("BUILD-ID").value_or("")),
+          .crash_time = crash_time(info),
+          .panic = panic.text()};
+}
+
+// A log that is damaged, or not there, tells what it can: the dump does not depend on it.
+PanicLine find_panic(AddressSpace& memory, const VmcoreInfo& info) {
+  PanicLine panic;
+  (void)extract_dmesg(memory, info, [&panic](std::string_view line) -> Result<void> {
+    panic.see(line);
+    return {};
+  });
+  return panic;
+}
+
 Preamble make_preamble(const DumpPlan& plan, const Job& job, const Source& source,
                        const VmcoreInfo& info, const Arch& arch, Utsname utsname) {
   const auto notes = read_notes(source.notes(), source.byte_order());
@@ -228,6 +247,8 @@ Result<Summary> run_dump(const Job& job) {
   }
   const double filter_seconds = seconds_since(begin);
 
+  const PanicLine panic = job.manifest.empty() ? PanicLine() : find_panic(memory, info);
+
   // 5. Plan: where everything goes. From here on nothing about the output changes but compressed
   // sizes.
   KDUMP_TRY_ASSIGN(const DumpPlan plan, make_plan({.page_size = info.page_size(),
@@ -238,11 +259,12 @@ Result<Summary> run_dump(const Job& job) {
       make_preamble(plan, job, *source, info, *arch, read_utsname(memory, info));
 
   // 6. and 7. Pack the pages into the sink. The file's name is the incomplete one until commit().
-  KDUMP_TRY_ASSIGN(const auto sink, open_file_sink(job.output, {.overwrite = job.overwrite}));
-  KDUMP_TRY(preamble.write(*sink, source->notes()));
-  KDUMP_TRY(sink->extend_to(plan.data.v));  // readers map the tables: they must be inside the file
+  KDUMP_TRY_ASSIGN(const auto file, open_file_sink(job.output, {.overwrite = job.overwrite}));
+  ChecksumSink sink(*file);
+  KDUMP_TRY(preamble.write(sink, source->notes()));
+  KDUMP_TRY(sink.extend_to(plan.data.v));  // readers map the tables: they must be inside the file
   KDUMP_TRY_ASSIGN(Packer packer,
-                   Packer::open(*source, plan, *sink,
+                   Packer::open(*source, plan, sink,
                                 {.codec = job.codec,
                                  .share_zero_pages = job.dump_level.has(DumpLevel::kZero),
                                  .threads = job.threads != 0 ? job.threads : budget.cpus,
@@ -253,30 +275,29 @@ Result<Summary> run_dump(const Job& job) {
     PageCounts counted_before;
     const PageSet kept =
         only_window ? std::move(*only_window) : filter.kept_in(memory, window, counted_before);
-    KDUMP_TRY(write_bitmaps(*sink, plan, frames, kept));
+    KDUMP_TRY(write_bitmaps(sink, plan, frames, kept));
     KDUMP_TRY(packer.pack(kept, [&](uint64_t done) { progress.pages_done(done); }));
   }
   const PackTotals& totals = packer.totals();
-  KDUMP_TRY(sink->extend_to(totals.written_to));
+  KDUMP_TRY(sink.extend_to(totals.written_to));
 
   // Every page is in its place: the header may say so, and the file may have its name.
-  KDUMP_TRY(preamble.write_complete(*sink));
-  KDUMP_TRY(sink->commit());
+  KDUMP_TRY(preamble.write_complete(sink));
+  KDUMP_TRY(sink.commit());
 
   counts[PageClass::kept] = totals.stored;
   counts[PageClass::zero] = totals.zero;
   counts[PageClass::unreadable] = totals.unreadable;
   Summary summary = {
       .output = job.output,
-      .osrelease = std::string(info.osrelease()),
-      .build_id = std::string(info.value("BUILD-ID").value_or("")),
-      .crash_time = preamble.header.time_sec,
+      .crash = crash_facts(info, panic),
       .page_size = plan.page_size,
       .pages = counts,
       .codec = job.codec,
       .dump_level = job.dump_level,
       .threads = packer.threads(),
       .bytes_written = totals.written_to,
+      .crc32 = sink.crc32(),
       .filter_seconds = filter_seconds,
       .pack_seconds = seconds_since(begin) - filter_seconds,
       .seconds = seconds_since(begin),
@@ -310,6 +331,7 @@ Result<void> run_dmesg(const Job& job) {
   KDUMP_TRY_ASSIGN(const auto sink, open_file_sink(job.output, {.overwrite = job.overwrite}));
   constexpr size_t kBlock = size_t{64} << 10;
   std::string pending;
+  PanicLine panic;
   FileOffset at(0);
   const auto flush = [&]() -> Result<void> {
     KDUMP_TRY(sink->write_at(at, as_bytes(pending)));
@@ -319,6 +341,7 @@ Result<void> run_dmesg(const Job& job) {
   };
   auto extracted = extract_dmesg(memory, info, [&](std::string_view line) -> Result<void> {
     pending += line;
+    panic.see(line);
     return pending.size() < kBlock ? Result<void>() : flush();
   });
   if (!extracted && at.v + pending.size() == 0) {
@@ -326,10 +349,16 @@ Result<void> run_dmesg(const Job& job) {
     return extracted;
   }
   KDUMP_TRY(flush());
-  if (!extracted)
-    return std::move(extracted).error().context(incomplete_name(job.output) +
-                                                " holds the log up to where it is damaged");
-  return sink->commit();
+  Result<void> done =
+      extracted ? sink->commit()
+                : std::move(extracted).error().context(incomplete_name(job.output) +
+                                                       " holds the log up to where it is damaged");
+  if (!job.manifest.empty()) {
+    const std::string manifest = crash_facts_json(crash_facts(info, panic));
+    if (auto published = publish_file(job.manifest, as_bytes(manifest), 0600); !published && done)
+      return std::move(published).error().context("the log is complete, its manifest is not");
+  }
+  return done;
 }
 
 }  // namespace kdump

@@ -200,7 +200,8 @@ libkdumpfile. It is complete when it has its name: until then it is DUMPFILE-inc
   --dump-dmesg         write the kernel's log, nothing else
   --num-threads N      compress with N threads (default: the CPUs it may use); the
                        bytes written are the same for any number
-  --manifest FILE      write what was saved, left out and measured as JSON
+  --manifest FILE      write what crashed, what was saved, left out and measured as
+                       JSON; with --dump-dmesg only what crashed
   --message-level N    sum of 1 progress, 2 common messages, 4 errors, 8 debugging,
                        16 report (default: 7)
   --show-stats         the report: how many pages of which class

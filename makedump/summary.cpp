@@ -19,6 +19,21 @@ uint64_t stored_pages(const PageCounts& pages) {
   return pages[PageClass::kept] + pages[PageClass::zero];
 }
 
+nlohmann::ordered_json crash_members(const CrashFacts& crash) {
+  return {
+      {"format", 1},
+      {"version", KDUMP_VERSION},
+      {"kernel", {{"release", crash.osrelease}, {"build_id", crash.build_id}}},
+      {"crash_time", crash.crash_time},
+      {"panic", crash.panic},
+  };
+}
+
+// Text out of a vmcore need not be UTF-8; a manifest with replacement characters beats none.
+std::string as_text(const nlohmann::ordered_json& manifest) {
+  return manifest.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+}
+
 std::string explain(PageClass page_class) {
   switch (page_class) {
     case PageClass::kept:
@@ -84,10 +99,8 @@ std::string summary_json(const Summary& summary) {
     const auto page_class = static_cast<PageClass>(i);
     classes[std::string(page_class_name(page_class))] = summary.pages[page_class];
   }
-  const nlohmann::ordered_json manifest = {
-      {"format", 1},
-      {"kernel", {{"release", summary.osrelease}, {"build_id", summary.build_id}}},
-      {"crash_time", summary.crash_time},
+  nlohmann::ordered_json manifest = crash_members(summary.crash);
+  manifest.update({
       {"page_size", summary.page_size.bytes()},
       {"pages", {{"total", summary.pages.total()}, {"classes", std::move(classes)}}},
       {"codec", codec_name(summary.codec)},
@@ -99,9 +112,13 @@ std::string summary_json(const Summary& summary) {
       {"seconds", summary.seconds},
       {"peak_memory_kib", summary.peak_memory_kib},
       {"warnings", summary.warnings},
-  };
-  // Text out of a vmcore need not be UTF-8; a manifest with replacement characters beats none.
-  return manifest.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+  });
+  if (summary.crc32) manifest["crc32"] = format("%08x", *summary.crc32);
+  return as_text(manifest);
+}
+
+std::string crash_facts_json(const CrashFacts& crash) {
+  return as_text(crash_members(crash));
 }
 
 }  // namespace kdump
