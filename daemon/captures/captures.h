@@ -38,6 +38,8 @@ struct Capture {
   uint64_t peak_memory_kib = 0;      // of makedump
   uint64_t least_available_kib = 0;  // of all memory of the capture kernel, while it saved
   uint64_t dump_bytes = 0;           // length of the dump's file
+  uint64_t stored_bytes = 0;         // of the pages that are in it (kept and zero), unpacked
+  std::string codec;                 // none zlib lzo snappy zstd
   double seconds = 0;                // makedump took
   std::optional<uint32_t> crc32;     // of the dump's file
 };

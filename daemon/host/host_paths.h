@@ -27,6 +27,9 @@ struct HostPaths {
   [[nodiscard]] std::string command_line() const { return root + "/proc/cmdline"; }
   [[nodiscard]] std::string cpuinfo() const { return root + "/proc/cpuinfo"; }
   [[nodiscard]] std::string iomem() const { return root + "/proc/iomem"; }
+  [[nodiscard]] std::string meminfo() const { return root + "/proc/meminfo"; }
+  [[nodiscard]] std::string boot_id() const { return root + "/proc/sys/kernel/random/boot_id"; }
+  [[nodiscard]] std::string sysrq_trigger() const { return root + "/proc/sysrq-trigger"; }
   [[nodiscard]] std::string load_disabled() const {
     return root + "/proc/sys/kernel/kexec_load_disabled";
   }
@@ -36,6 +39,12 @@ struct HostPaths {
 
   [[nodiscard]] std::string sys_kernel() const { return root + "/sys/kernel"; }
   [[nodiscard]] std::string lockdown() const { return root + "/sys/kernel/security/lockdown"; }
+  [[nodiscard]] std::string secure_boot() const {
+    return root + "/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c";
+  }
+  [[nodiscard]] std::string module_signatures_enforced() const {
+    return root + "/sys/module/module/parameters/sig_enforce";
+  }
   [[nodiscard]] std::string watchdogs() const { return root + "/sys/class/watchdog"; }
 
   [[nodiscard]] std::string boot() const { return root + "/boot"; }
@@ -62,6 +71,8 @@ struct HostPaths {
   [[nodiscard]] std::string arming_state() const { return root + "/run/kdump/arming.json"; }
   // When targets were last proved to take a dump, and what came of it.
   [[nodiscard]] std::string proof() const { return state() + "/proof.json"; }
+  // What became of the last `kdumpctl test`; RHEL's name for it.
+  [[nodiscard]] std::string crash_test() const { return state() + "/vmcore-creation.status"; }
 
   // Keys of the machines that dumps go to: those that `kdumpctl propagate` pinned, then those that
   // root's ssh knows.
