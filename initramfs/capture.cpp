@@ -18,6 +18,8 @@
 #include "initramfs/block_device.h"
 #include "initramfs/capture_plan.h"
 #include "initramfs/child.h"
+#include "initramfs/dump_name.h"
+#include "initramfs/manifest.h"
 #include "initramfs/mounts.h"
 #include "makedump/base/fd.h"
 #include "makedump/base/log.h"
@@ -137,36 +139,40 @@ Result<void> mount_plan(const CapturePlan& plan, WorkerState& state) {
   return {};
 }
 
-// "127.0.0.1-2026-11-23-21:27:35": local targets carry this address, as there may be no other. UTC:
-// the host's time zone is not in the image. FAT takes no colons in names.
-std::string dump_name(time_t now, const std::string& filesystem) {
-  tm utc{};
-  ::gmtime_r(&now, &utc);
-  std::array<char, 64> text{};
-  const char* format =
-      filesystem == "vfat" ? "127.0.0.1-%Y-%m-%d-%H-%M-%S" : "127.0.0.1-%Y-%m-%d-%T";
-  (void)std::strftime(text.data(), text.size(), format, &utc);
-  return text.data();
-}
+struct DumpDirectory {
+  std::string path;  // on the target's own file system
+  std::string name;
+  bool test = false;
+};
 
-// Returns the path on the target's own file system.
-Result<std::string> make_dump_directory(const CapturePlan& plan) {
+Result<DumpDirectory> make_dump_directory(const CapturePlan& plan) {
   const std::string& directory = plan.directory;
   std::error_code failed;
   std::filesystem::create_directories(kTargetMountPoint + directory, failed);
   if (failed) return Error::from_errno("making directory " + directory, failed.value());
-  const std::string base =
-      (directory == "/" ? "" : directory) + "/" + dump_name(::time(nullptr), plan.filesystem);
+  const auto command_line = read_text_file("/proc/cmdline");
+  const auto of_test = command_line ? test_directory_name(*command_line) : std::nullopt;
+  const std::string name = of_test ? *of_test
+                                   : dump_directory_name({.pattern = plan.naming,
+                                                          .ip = "127.0.0.1",  // the target is local
+                                                          .hostname = plan.hostname,
+                                                          .colons = plan.filesystem != "vfat"},
+                                                         ::time(nullptr));
+  const std::string above = (directory == "/" ? "" : directory) + "/";
   // A clock that stands still must not cost the second dump.
   for (int attempt = 1; attempt < 1000; ++attempt) {
-    const std::string path = attempt == 1 ? base : base + "-" + std::to_string(attempt);
-    if (::mkdir((kTargetMountPoint + path).c_str(), 0755) == 0) {
-      KDUMP_TRY(sync_parent_directory(kTargetMountPoint + path));
-      return path;
+    DumpDirectory made;
+    made.name = attempt == 1 ? name : name + "-" + std::to_string(attempt);
+    made.path = above + made.name;
+    made.test = of_test.has_value();
+    // Memory holds passwords and keys: for root alone, from the first byte on.
+    if (::mkdir((kTargetMountPoint + made.path).c_str(), 0700) == 0) {
+      KDUMP_TRY(sync_parent_directory(kTargetMountPoint + made.path));
+      return made;
     }
-    if (errno != EEXIST) return Error::from_errno("making directory " + path);
+    if (errno != EEXIST) return Error::from_errno("making directory " + made.path);
   }
-  return Error(Errc::exists, base + ": there are a thousand of this name");
+  return Error(Errc::exists, above + name + ": there are a thousand of this name");
 }
 
 uint64_t available_kib() {
@@ -177,27 +183,66 @@ uint64_t available_kib() {
   return std::strtoull(text->c_str() + at + 13, nullptr, 10);
 }
 
+// Where makedump puts its part of the manifest: in memory, so that a full target does not cost it.
+constexpr char kLogManifest[] = "/run/vmcore-dmesg.json";
+constexpr char kDumpManifest[] = "/run/vmcore.json";
+
 class Saver {
  public:
-  Saver(const CapturePlan& plan, std::string directory, WorkerState& state)
-      : plan_(plan), directory_(std::move(directory)), state_(state) {}
-
-  Result<void> save_kernel_log() {
-    return run({kMakedumpPath, "--dump-dmesg", kVmcore, on_target("vmcore-dmesg.txt")},
-               "vmcore-dmesg.txt");
+  Saver(const CapturePlan& plan, DumpDirectory directory, WorkerState& state)
+      : directory_(std::move(directory)), state_(state) {
+    record_.id = directory_.name;
+    record_.directory = directory_.path;
+    record_.hostname = plan.hostname;
+    record_.target = plan.filesystem + " " + plan.device;
+    record_.test = directory_.test;
+    record_.begun = ::time(nullptr);
+    record_.least_available_kib = available_kib();
   }
 
-  Result<void> save_dump() {
-    std::vector<std::string> argv = plan_.core_collector;
-    for (const std::string& word : {std::string("--manifest"), on_target("vmcore.json"),
+  Result<void> save_kernel_log() {
+    auto saved = run({kMakedumpPath, "--dump-dmesg", "--manifest", kLogManifest, kVmcore,
+                      on_target("vmcore-dmesg.txt")},
+                     "vmcore-dmesg.txt");
+    if (!saved) record_.log_error = as_on_target(saved.error().message());
+    return saved;
+  }
+
+  Result<void> save_dump(std::vector<std::string> collector) {
+    for (const std::string& word : {std::string("--manifest"), std::string(kDumpManifest),
                                     std::string(kVmcore), on_target("vmcore")})
-      argv.push_back(word);
-    return run(std::move(argv), "vmcore");
+      collector.push_back(word);
+    return run(std::move(collector), "vmcore");
+  }
+
+  // Says how far the capture came; `error` is why it came no further, nothing if it is complete.
+  void write_manifest(const std::string& error) {
+    state_.doing("writing vmcore.json", kQuickLimit);
+    record_.error = fitting(as_on_target(error));
+    record_.state = state_of_files();
+    record_.ended = ::time(nullptr);
+    std::vector<std::string> parts;
+    for (const char* path : {kLogManifest, kDumpManifest})
+      if (auto part = read_text_file(path)) parts.push_back(std::move(*part));
+    const std::string text = complete_manifest(parts, record_);
+    if (const auto written = publish_file(on_target(kManifestName), as_bytes(text), 0600); !written)
+      say_error("vmcore.json not written: " + as_on_target(written.error().message()));
   }
 
  private:
   [[nodiscard]] std::string on_target(const std::string& name) const {
-    return kTargetMountPoint + directory_ + "/" + name;
+    return kTargetMountPoint + directory_.path + "/" + name;
+  }
+
+  [[nodiscard]] bool exists(const std::string& name) const {
+    return ::access(on_target(name).c_str(), F_OK) == 0;
+  }
+
+  [[nodiscard]] std::string state_of_files() const {
+    if (exists("vmcore")) return "complete";
+    if (exists("vmcore-incomplete")) return "incomplete";
+    return exists("vmcore-dmesg.txt") || exists("vmcore-dmesg-incomplete.txt") ? "dmesg_only"
+                                                                               : "failed";
   }
 
   Result<void> run(std::vector<std::string> argv, const std::string& name) {
@@ -206,7 +251,7 @@ class Saver {
     promise();
     ChildOptions options;
     options.argv = std::move(argv);
-    options.output_directory = kTargetMountPoint + directory_;
+    options.output_directory = kTargetMountPoint + directory_.path;
     // Its own words pass through to the console alone: a progress display is not for the log.
     options.on_line = [](const std::string& line) {
       (void)write_all(console(), as_bytes(as_on_target(line) + "\n"), "console");
@@ -215,12 +260,14 @@ class Saver {
       promise();
       least_available = std::min(least_available, available_kib());
     };
-    KDUMP_TRY_ASSIGN(const ChildUsage usage, run_child(options));
+    const auto ended = run_child(options);
     least_available = std::min(least_available, available_kib());
-    say("saved " + directory_ + "/" + name);
+    record_.least_available_kib = std::min(record_.least_available_kib, least_available);
+    if (!ended) return ended.error();
+    say("saved " + directory_.path + "/" + name);
     std::array<char, 160> text{};
     std::snprintf(text.data(), text.size(), "%s: %.1f s, peak memory %s, %s available at the least",
-                  name.c_str(), usage.seconds, human_bytes(usage.peak_memory_kib * 1024).c_str(),
+                  name.c_str(), ended->seconds, human_bytes(ended->peak_memory_kib * 1024).c_str(),
                   human_bytes(least_available * 1024).c_str());
     say(text.data());
     return {};
@@ -231,9 +278,9 @@ class Saver {
     return fd;
   }
 
-  const CapturePlan& plan_;
-  std::string directory_;
+  const DumpDirectory directory_;
   WorkerState& state_;
+  CaptureRecord record_;
 };
 
 Result<void> unmount_target(WorkerState& state) {
@@ -253,16 +300,19 @@ Result<void> run_capture(WorkerState& state) {
   // 2 Reach the target.
   load_modules(state);
   KDUMP_TRY(mount_plan(plan, state));
-  KDUMP_TRY_ASSIGN(std::string directory, make_dump_directory(plan));
+  KDUMP_TRY_ASSIGN(DumpDirectory directory, make_dump_directory(plan));
 
   // 3 The kernel log first: it is small, and often it is enough.
   Saver saver(plan, std::move(directory), state);
   if (const auto saved = saver.save_kernel_log(); !saved)
     say_error("vmcore-dmesg.txt not saved, going on with the dump: " +
               as_on_target(saved.error().message()));
+  // If nobody comes to write another one, this is true.
+  saver.write_manifest("the capture ended before the dump was saved");
 
-  // 4 The dump.
-  auto result = saver.save_dump();
+  // 4 The dump, and what is to be said of it.
+  auto result = saver.save_dump(plan.core_collector);
+  saver.write_manifest(result ? "" : result.error().message());
 
   // 5 Leave the target clean, whatever came out.
   auto unmounted = unmount_target(state);

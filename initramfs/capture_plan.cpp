@@ -146,6 +146,12 @@ std::optional<std::string> bad_directory(const std::string& directory) {
   return std::nullopt;
 }
 
+std::optional<std::string> bad_naming(const std::string& naming) {
+  if (naming.find("{time}") == std::string::npos) return "no {time} in it";
+  if (naming.find('/') != std::string::npos) return "leads into a directory (/)";
+  return std::nullopt;
+}
+
 std::optional<std::string> nothing_bad(const std::string& /*value*/) {
   return std::nullopt;
 }
@@ -165,8 +171,9 @@ class PlanReader {
       KDUMP_TRY(read_line(text_.substr(0, end)));
       text_.remove_prefix(end + 1);
     }
-    for (const char* key : {"version", "device", "filesystem", "mount_options", "directory",
-                            "core_collector", "failure_action", "final_action"})
+    for (const char* key :
+         {"version", "device", "filesystem", "mount_options", "directory", "naming", "hostname",
+          "core_collector", "failure_action", "final_action"})
       if (!seen(key)) return Error(Errc::bad_input, where_ + ": no line \"" + key + "\"");
     return std::move(plan_);
   }
@@ -228,6 +235,8 @@ class PlanReader {
         Text{"filesystem", &CapturePlan::filesystem, bad_filesystem},
         Text{"mount_options", &CapturePlan::mount_options, nothing_bad},
         Text{"directory", &CapturePlan::directory, bad_directory},
+        Text{"naming", &CapturePlan::naming, bad_naming},
+        Text{"hostname", &CapturePlan::hostname, nothing_bad},
     };
     for (const Text& text : kTexts) {
       if (key != text.key) continue;
@@ -266,6 +275,8 @@ std::string encode(const CapturePlan& plan) {
   line("filesystem", plan.filesystem);
   line("mount_options", plan.mount_options);
   line("directory", plan.directory);
+  line("naming", plan.naming);
+  line("hostname", plan.hostname);
   text += "core_collector";
   for (const std::string& word : plan.core_collector)
     text.append(" ").append(quoted(word));

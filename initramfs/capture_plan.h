@@ -17,9 +17,11 @@ namespace kdump {
 struct CapturePlan {
   std::string device;  // what to wait for and mount: UUID=… where the file system has one, else as
                        // configured
-  std::string filesystem;     // type for mount(2)
-  std::string mount_options;  // as the host mounts it, made read-write; "" is defaults
-  std::string directory;      // where captures go, from the root of that file system
+  std::string filesystem;              // type for mount(2)
+  std::string mount_options;           // as the host mounts it, made read-write; "" is defaults
+  std::string directory;               // where captures go, from the root of that file system
+  std::string naming = "{ip}-{time}";  // of a capture's own directory in it: dump_name.h
+  std::string hostname;                // of the healthy host; it has no name in the image
   std::vector<std::string> core_collector;  // argv; argv[0] is makedump's path in the image
   FailureAction failure_action = FailureAction::reboot;
   FinalAction final_action = FinalAction::reboot;

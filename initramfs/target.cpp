@@ -7,6 +7,7 @@
 #include <optional>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/utsname.h>
 
 #include "initramfs/block_device.h"
 #include "initramfs/device_modules.h"
@@ -106,6 +107,12 @@ Result<void> check_single_device(const BlockIdentity& identity, const std::strin
   return {};
 }
 
+Result<std::string> host_name() {
+  utsname names{};
+  if (::uname(&names) != 0) return Error::from_errno("uname");
+  return std::string(names.nodename);
+}
+
 struct Resolved {
   std::string device;  // path on this host
   std::string directory;
@@ -131,6 +138,8 @@ Result<CapturePlan> make_plan(const Settings& settings, const Resolved& resolved
   plan.filesystem = resolved.type;
   plan.mount_options = options_for_capture(resolved.options);
   plan.directory = resolved.directory;
+  plan.naming = settings.naming;
+  KDUMP_TRY_ASSIGN(plan.hostname, host_name());
   plan.failure_action = settings.failure_action;
   plan.final_action = settings.final_action;
 

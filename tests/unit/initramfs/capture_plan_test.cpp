@@ -14,6 +14,8 @@ CapturePlan sample() {
   plan.filesystem = "ext4";
   plan.mount_options = "rw,errors=remount-ro";
   plan.directory = "/var/crash";
+  plan.naming = "{hostname}-{time}";
+  plan.hostname = "db1.example.org";
   plan.core_collector = {"/usr/bin/makedump", "-l", "--message-level", "7", "-d", "31"};
   plan.failure_action = FailureAction::poweroff;
   plan.final_action = FinalAction::halt;
@@ -25,6 +27,8 @@ void expect_same(const CapturePlan& a, const CapturePlan& b) {
   EXPECT_EQ(a.filesystem, b.filesystem);
   EXPECT_EQ(a.mount_options, b.mount_options);
   EXPECT_EQ(a.directory, b.directory);
+  EXPECT_EQ(a.naming, b.naming);
+  EXPECT_EQ(a.hostname, b.hostname);
   EXPECT_EQ(a.core_collector, b.core_collector);
   EXPECT_EQ(a.failure_action, b.failure_action);
   EXPECT_EQ(a.final_action, b.final_action);
@@ -98,9 +102,11 @@ TEST(CapturePlan, DamageIsRefusedWithItsLine) {
   EXPECT_THAT(error_of(with_line("filesystem", "filesystem \"../ext4\"")), HasSubstr(":4: "));
   EXPECT_THAT(error_of(with_line("directory", "directory var")), HasSubstr(":6: directory"));
   EXPECT_THAT(error_of(with_line("directory", "directory /a/../../b")), HasSubstr("upwards"));
-  EXPECT_THAT(error_of(with_line("core_collector", "core_collector makedump")), HasSubstr(":7: "));
-  EXPECT_THAT(error_of(with_line("failure_action", "failure_action dance")), HasSubstr(":8: "));
-  EXPECT_THAT(error_of(with_line("final_action", "final_action shell")), HasSubstr(":9: "));
+  EXPECT_THAT(error_of(with_line("naming", "naming \"{ip}\"")), HasSubstr(":7: naming"));
+  EXPECT_THAT(error_of(with_line("naming", "naming \"a/{time}\"")), HasSubstr(":7: naming"));
+  EXPECT_THAT(error_of(with_line("core_collector", "core_collector makedump")), HasSubstr(":9: "));
+  EXPECT_THAT(error_of(with_line("failure_action", "failure_action dance")), HasSubstr(":10: "));
+  EXPECT_THAT(error_of(with_line("final_action", "final_action shell")), HasSubstr(":11: "));
   EXPECT_THAT(error_of(with_line("final_action", "sudden_action reboot")),
               HasSubstr("unknown key"));
   EXPECT_THAT(error_of(with_line("final_action", "device /dev/vda")), HasSubstr("twice"));
