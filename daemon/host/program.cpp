@@ -99,7 +99,8 @@ std::string find_program(const HostPaths& paths, const std::string& name) {
 }
 
 Result<ProgramOutput> run_program(const HostPaths& paths, const std::vector<std::string>& argv,
-                                  std::chrono::seconds limit) {
+                                  std::chrono::seconds limit,
+                                  const std::vector<std::string>& environment) {
   const std::string& name = argv.front();
   const std::string path = name.find('/') == std::string::npos ? find_program(paths, name) : name;
   if (path.empty()) return Error(Errc::not_found, name + ": not installed");
@@ -110,14 +111,17 @@ Result<ProgramOutput> run_program(const HostPaths& paths, const std::vector<std:
   arguments.push_back(nullptr);
   std::string search = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
   std::string locale = "LC_ALL=C";
-  const std::array<char*, 3> environment = {search.data(), locale.data(), nullptr};
+  std::vector<char*> variables = {search.data(), locale.data()};
+  for (const std::string& variable : environment)
+    variables.push_back(const_cast<char*>(variable.c_str()));
+  variables.push_back(nullptr);
 
   KDUMP_TRY_ASSIGN(Pipe out, Pipe::make());
   KDUMP_TRY_ASSIGN(Pipe error, Pipe::make());
   const pid_t pid = ::fork();
   if (pid < 0) return Error::from_errno(name + ": fork");
   if (pid == 0)
-    become(paths.root.c_str(), path.c_str(), arguments.data(), environment.data(),
+    become(paths.root.c_str(), path.c_str(), arguments.data(), variables.data(),
            out.write_end.get(), error.write_end.get());
   out.write_end.reset();
   error.write_end.reset();

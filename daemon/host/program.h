@@ -21,9 +21,11 @@ std::string find_program(const HostPaths& paths, const std::string& name);
 
 // Runs argv[0] (looked up with find_program unless it is a path) with stdin closed, C locale, and
 // the host's root as its own. not_found if it is not installed; timed_out (and killed) after
-// `limit`. A status other than 0 is no error here.
+// `limit`. `environment` ("NAME=value") is added to PATH and LC_ALL. A status other than 0 is no
+// error here.
 Result<ProgramOutput> run_program(const HostPaths& paths, const std::vector<std::string>& argv,
-                                  std::chrono::seconds limit);
+                                  std::chrono::seconds limit,
+                                  const std::vector<std::string>& environment = {});
 
 // The same, where anything but status 0 is an error that quotes the program's last words.
 Result<std::string> run_program_or_fail(const HostPaths& paths,
