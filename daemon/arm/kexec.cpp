@@ -8,6 +8,7 @@
 #include <thread>
 #include <unistd.h>
 
+#include "daemon/host/iomem.h"
 #include "makedump/base/fd.h"
 
 namespace kdump {
@@ -28,9 +29,9 @@ std::string first_line(std::string text) {
   return text;
 }
 
-std::optional<uint64_t> parse_number(std::string_view text, int base = 10) {
+std::optional<uint64_t> parse_number(std::string_view text) {
   uint64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, base);
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
   return value;
 }
@@ -165,23 +166,9 @@ Result<uint64_t> reserved_bytes(const HostPaths& paths) {
 }
 
 std::optional<uint64_t> largest_reserved_region(const HostPaths& paths) {
-  const auto text = read_text_file(paths.iomem());
-  if (!text) return std::nullopt;
   uint64_t largest = 0;
-  std::string_view rest = *text;
-  while (!rest.empty()) {
-    const std::string_view line = rest.substr(0, rest.find('\n'));
-    rest.remove_prefix(std::min(line.size() + 1, rest.size()));
-    if (!line.ends_with(" : Crash kernel")) continue;
-    // "  2a000000-35ffffff : Crash kernel", all zeros for readers without CAP_SYS_ADMIN
-    const size_t begin = line.find_first_not_of(' ');
-    const size_t dash = line.find('-');
-    const size_t end = line.find(' ', begin);
-    if (dash == std::string_view::npos || end < dash) continue;
-    const auto first = parse_number(line.substr(begin, dash - begin), 16);
-    const auto last = parse_number(line.substr(dash + 1, end - dash - 1), 16);
-    if (first && last && *last > *first) largest = std::max(largest, *last - *first + 1);
-  }
+  for (const PhysRange& region : iomem_regions(paths, "Crash kernel"))
+    largest = std::max(largest, region.size());
   if (largest == 0) return std::nullopt;
   return largest;
 }

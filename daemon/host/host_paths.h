@@ -27,7 +27,6 @@ struct HostPaths {
   [[nodiscard]] std::string command_line() const { return root + "/proc/cmdline"; }
   [[nodiscard]] std::string cpuinfo() const { return root + "/proc/cpuinfo"; }
   [[nodiscard]] std::string iomem() const { return root + "/proc/iomem"; }
-  [[nodiscard]] std::string meminfo() const { return root + "/proc/meminfo"; }
   [[nodiscard]] std::string boot_id() const { return root + "/proc/sys/kernel/random/boot_id"; }
   [[nodiscard]] std::string sysrq_trigger() const { return root + "/proc/sysrq-trigger"; }
   [[nodiscard]] std::string load_disabled() const {
@@ -46,6 +45,29 @@ struct HostPaths {
     return root + "/sys/module/module/parameters/sig_enforce";
   }
   [[nodiscard]] std::string watchdogs() const { return root + "/sys/class/watchdog"; }
+  [[nodiscard]] std::string meminfo() const { return root + "/proc/meminfo"; }
+  [[nodiscard]] std::string kernel_log() const { return root + "/dev/kmsg"; }
+  [[nodiscard]] std::string platform_devices() const { return root + "/sys/devices/platform"; }
+  [[nodiscard]] std::string pci_driver(const std::string& name) const {
+    return root + "/sys/bus/pci/drivers/" + name;
+  }
+  // Since 6.16: the kernel can hand keys of encrypted disks to the capture kernel.
+  [[nodiscard]] std::string crash_dm_crypt_keys() const {
+    return root + "/sys/kernel/config/crash_dm_crypt_keys";
+  }
+
+  // Where bootloaders are told what the kernel's command line is.
+  [[nodiscard]] std::string grub_defaults() const { return root + "/etc/default/grub"; }
+  [[nodiscard]] std::string grub_drop_ins() const { return root + "/etc/default/grub.d"; }
+  [[nodiscard]] std::string kernel_command_line_file() const {  // kernel-install(8)
+    return root + "/etc/kernel/cmdline";
+  }
+  [[nodiscard]] std::string zipl_conf() const { return root + "/etc/zipl.conf"; }
+  [[nodiscard]] std::string ostree_booted() const { return root + "/run/ostree-booted"; }
+
+  [[nodiscard]] std::string crypttab() const { return root + "/etc/crypttab"; }
+  // Holds X.wants/Y.service for what is enabled.
+  [[nodiscard]] std::string enabled_units() const { return root + "/etc/systemd/system"; }
 
   [[nodiscard]] std::string boot() const { return root + "/boot"; }
   [[nodiscard]] std::string modules_root() const { return root.empty() ? "/" : root; }
