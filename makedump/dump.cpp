@@ -4,11 +4,11 @@
 #include <charconv>
 #include <chrono>
 #include <filesystem>
+#include <unistd.h>
 
 #include "makedump/arch/arch.h"
 #include "makedump/base/budget.h"
 #include "makedump/base/fd.h"
-#include "makedump/checksum_sink.h"
 #include "makedump/dmesg.h"
 #include "makedump/filter/classify.h"
 #include "makedump/kernel/notes.h"
@@ -20,7 +20,9 @@
 #include "makedump/panic_line.h"
 #include "makedump/plan/dump_plan.h"
 #include "makedump/progress.h"
+#include "makedump/sink/checksum_sink.h"
 #include "makedump/sink/sink.h"
+#include "makedump/sink/unflatten.h"
 #include "makedump/source/source.h"
 
 namespace kdump {
@@ -359,6 +361,16 @@ Result<void> run_dmesg(const Job& job) {
       return std::move(published).error().context("the log is complete, its manifest is not");
   }
   return done;
+}
+
+Result<void> run_rearrange(const Job& job) {
+  KDUMP_TRY_ASSIGN(const auto sink, open_file_sink(job.output, {.overwrite = job.overwrite}));
+  const Fd stream(::dup(STDIN_FILENO));
+  if (const auto dump = unflatten(stream, "stdin", *sink); !dump) {
+    if (dump.error().code() == Errc::not_found) sink->discard();
+    return dump.error();
+  }
+  return sink->commit();
 }
 
 }  // namespace kdump

@@ -14,4 +14,7 @@ Result<Summary> run_dump(const Job& job);
 // incomplete name.
 Result<void> run_dmesg(const Job& job);
 
+// Job::Kind::rearrange. Writes job.output from the flattened dump on stdin.
+Result<void> run_rearrange(const Job& job);
+
 }  // namespace kdump

@@ -115,6 +115,9 @@ Result<void> apply(Job& job, int code, const std::string& name) {
     case 'D':
       job.message_level |= Job::kDebug;
       return {};
+    case 'R':
+      job.kind = Job::Kind::rearrange;
+      return {};
     case 'h':
       job.kind = Job::Kind::help;
       return {};
@@ -174,6 +177,13 @@ Result<Job> parse_job(std::span<char* const> arguments) {
 
   std::vector<std::string> operands(argv.begin() + optind, argv.end() - 1);
   if (job.kind == Job::Kind::check_params && operands.empty()) return job;
+  if (job.kind == Job::Kind::rearrange) {
+    if (operands.size() != 1)
+      return usage("-R: expected DUMPFILE, and the flattened dump on stdin; got " +
+                   std::to_string(operands.size()) + " file names");
+    job.output = std::move(operands[0]);
+    return job;
+  }
   if (operands.size() != 2)
     return usage("expected VMCORE and " +
                  std::string(job.kind == Job::Kind::dmesg ? "LOGFILE" : "DUMPFILE") + ", got " +
@@ -188,6 +198,7 @@ std::string help_text() {
 
   makedump [-c|-l|-p|-z] [-d LEVEL] [OPTION]... VMCORE DUMPFILE
   makedump --dump-dmesg [-f] VMCORE LOGFILE
+  makedump -R [-f] DUMPFILE < FLATTENED
 
 VMCORE is /proc/vmcore, or a copy of one. DUMPFILE can be read by crash, drgn and
 libkdumpfile. It is complete when it has its name: until then it is DUMPFILE-incomplete.
@@ -198,6 +209,8 @@ libkdumpfile. It is complete when it has its name: until then it is DUMPFILE-inc
                        them (default: 0)
   -f                   overwrite DUMPFILE
   --dump-dmesg         write the kernel's log, nothing else
+  -R                   make a dump of its flattened form (makedumpfile -F), which
+                       comes on stdin
   --num-threads N      compress with N threads (default: the CPUs it may use); the
                        bytes written are the same for any number
   --manifest FILE      write what crashed, what was saved, left out and measured as

@@ -12,7 +12,7 @@
 namespace kdump {
 
 struct Job {
-  enum class Kind { dump, dmesg, check_params, help, version };
+  enum class Kind { dump, dmesg, rearrange, check_params, help, version };
 
   // Bits of --message-level, as makedumpfile has them.
   static constexpr unsigned kProgress = 1, kCommon = 2, kErrors = 4, kDebug = 8, kReport = 16;

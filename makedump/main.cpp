@@ -27,6 +27,8 @@ Result<void> run(const Job& job) {
       return {};
     case Job::Kind::dmesg:
       return run_dmesg(job);
+    case Job::Kind::rearrange:
+      return run_rearrange(job);
     case Job::Kind::dump:
       break;
   }

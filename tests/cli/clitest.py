@@ -56,7 +56,7 @@ def make_vmcore(path, more="", base=SMALL):
 class Run:
     """makedump, run in the folder `cwd`, as a person would call it."""
 
-    def __init__(self, *args, cwd, file_limit=None):
+    def __init__(self, *args, cwd, file_limit=None, stdin=None):
         def limit():
             if file_limit is not None:
                 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # so that write fails with EFBIG
@@ -64,7 +64,7 @@ class Run:
 
         try:
             done = subprocess.run([MAKEDUMP, *args], cwd=cwd, capture_output=True, timeout=TIME_LIMIT, check=False,
-                                  preexec_fn=limit)
+                                  preexec_fn=limit, stdin=stdin)
         except subprocess.TimeoutExpired:
             raise AssertionError(f"no end within {TIME_LIMIT} s: makedump {' '.join(args)}") from None
         self.status = done.returncode

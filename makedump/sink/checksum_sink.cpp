@@ -1,4 +1,4 @@
-#include "makedump/checksum_sink.h"
+#include "makedump/sink/checksum_sink.h"
 
 #include <algorithm>
 
