@@ -85,7 +85,7 @@ struct Sysconfig {
 struct Settings {
   std::vector<Target> targets = {Target{}};  // in the order in which they are tried; never empty
   std::string path = "/var/crash";           // absolute, without "." and ".."
-  std::vector<std::string> core_collector;   // argv; never empty after load
+  std::vector<std::string> core_collector;   // argv, see core_collector.h; never empty after load
   bool core_collector_given = false;         // by kdump.conf, not the default
   FailureAction failure_action = FailureAction::reboot;
   FinalAction final_action = FinalAction::reboot;
@@ -93,7 +93,7 @@ struct Settings {
   std::string sshkey = "/root/.ssh/kdump_id_rsa";
   std::string kdump_pre, kdump_post, kdump_emergency;  // paths; "" for none
   std::vector<std::string> extra_bins, extra_modules;
-  std::string dracut_args;
+  std::string dracut_args;  // without a --mount, which has become a target
   std::vector<std::string> fence_kdump_nodes;
   std::string fence_kdump_args;
   bool auto_reset_crashkernel = true;
@@ -130,6 +130,13 @@ struct ConfigFiles {
 // Reads and checks all three. The error names file and line and says what to write instead. What
 // the files say is valid here even when no capture image can do it yet: arming refuses that.
 Result<LoadedSettings> load_settings(const ConfigFiles& files);
+
+// The same for who wants to know all that is wrong: `loaded` holds what could be understood.
+struct CheckedSettings {
+  LoadedSettings loaded;
+  std::vector<Error> errors;
+};
+CheckedSettings check_settings(const ConfigFiles& files);
 
 // The parameters of the capture kernel's command line that `settings` asks for, with the defaults
 // of `machine` (as uname(2) calls it) where it asks for none.

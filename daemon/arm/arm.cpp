@@ -5,9 +5,11 @@
 #include <unistd.h>
 
 #include "config/command_line.h"
+#include "config/host_files.h"
 #include "config/sysconfig.h"
 #include "daemon/arm/command_line_host.h"
 #include "daemon/arm/last_good.h"
+#include "initramfs/support.h"
 #include "makedump/base/fd.h"
 #include "makedump/base/units.h"
 
@@ -64,6 +66,9 @@ Result<ArmPlan> plan_arming(const Host& host) {
 
   // What is asked for
   KDUMP_TRY_ASSIGN(LoadedSettings loaded, load_settings(host.paths.config_files()));
+  if (auto errors = check_host_files(loaded, host.paths.root); !errors.empty())
+    return std::move(errors.front());
+  KDUMP_TRY(check_capture_support(loaded));
   plan.settings = std::move(loaded.settings);
   plan.warnings = std::move(loaded.warnings);
   for (std::string& warning : warn_about_hooks(host.paths))

@@ -1,0 +1,113 @@
+// What cannot be done yet is refused at arming, by file and line. A case goes when its entry in
+// support.cpp goes.
+#include "initramfs/support.h"
+
+#include <gmock/gmock.h>
+
+#include "tests/unit/temp_dir.h"
+
+namespace kdump {
+namespace {
+
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::StartsWith;
+
+struct Files {
+  const char* kdump_conf;
+  const char* policy;
+};
+
+Result<LoadedSettings> loaded(const Files& files) {
+  const TempDir dir;
+  return load_settings({.kdump_conf = dir.write("kdump.conf", files.kdump_conf),
+                        .policy = dir.write("policy.yaml", files.policy),
+                        .sysconfig = dir.path("nothing")});
+}
+
+const Files kFine[] = {
+    {"", ""},
+    {"path /crash\nfailure_action halt\nfinal_action poweroff", ""},
+    {"ext4 UUID=1\ncore_collector /usr/sbin/makedumpfile -c -d 17", ""},
+    {"dracut_args --mount \"/dev/vda1 /mnt xfs defaults\"", ""},
+    {"auto_reset_crashkernel no\nsshkey /k\nforce_rebuild 1", ""},
+    {"", "retention: {keep: 3}\nprove_every: 2d\nnotify: [/bin/true]\nimage: native"},
+    {"", "targets: [kdump.conf]"},
+    {"", "targets: [{vfat: /dev/vda1}]"},
+};
+
+TEST(Support, Fine) {
+  for (const Files& files : kFine) {
+    SCOPED_TRACE(std::string(files.kdump_conf) + "\n" + files.policy);
+    const auto settings = loaded(files);
+    ASSERT_TRUE(settings) << settings.error().message();
+    EXPECT_THAT(unsupported_settings(*settings), IsEmpty());
+    EXPECT_TRUE(check_capture_support(*settings));
+  }
+}
+
+struct Refused {
+  Files files;
+  const char* where;  // the end of the file's name, and the line
+  const char* what;
+};
+
+const Refused kRefused[] = {
+    {{"raw /dev/vdb", ""}, "kdump.conf:1: ", "'raw /dev/vdb' is not supported"},
+    {{"\nnfs h:/e", ""}, "kdump.conf:2: ", "'nfs h:/e' is not supported"},
+    {{"ssh a@b", ""}, "kdump.conf:1: ", "'ssh a@b' is not supported"},
+    {{"virtiofs tag", ""}, "kdump.conf:1: ", "'virtiofs tag' is not supported"},
+    {{"dracut_args --mount \"/dev/a /b ext4 noatime\"", ""},
+     "kdump.conf:1: ",
+     "'ext4 /dev/a' is not supported"},
+    {{"dracut_args -a x", ""}, "kdump.conf:1: ", "dracut_args is not supported"},
+    {{"kdump_pre /a", ""}, "kdump.conf:1: ", "kdump_pre is not supported"},
+    {{"kdump_post /a", ""}, "kdump.conf:1: ", "kdump_post is not supported"},
+    {{"kdump_emergency /a", ""}, "kdump.conf:1: ", "kdump_emergency is not supported"},
+    {{"extra_bins /a", ""}, "kdump.conf:1: ", "extra_bins is not supported"},
+    {{"extra_modules a", ""}, "kdump.conf:1: ", "extra_modules is not supported"},
+    {{"fence_kdump_nodes a", ""}, "kdump.conf:1: ", "fence_kdump_nodes is not supported"},
+    {{"fence_kdump_args a", ""}, "kdump.conf:1: ", "fence_kdump_args is not supported"},
+    {{"failure_action shell", ""}, "kdump.conf:1: ", "failure_action shell is not supported"},
+    {{"default dump_to_rootfs", ""},
+     "kdump.conf:1: ",
+     "failure_action dump_to_rootfs is not supported"},
+    {{"core_collector cp --sparse=always", ""},
+     "kdump.conf:1: ",
+     "core_collector cp is not supported"},
+    {{"", "targets: [{sftp: a@b}]"}, "policy.yaml:1: ", "'sftp a@b' is not supported"},
+    {{"", "targets:\n - kdump.conf\n - ext4: /dev/vda1"},
+     "policy.yaml:1: ",
+     "targets is not supported"},
+    {{"", "targets: [{path: /a}]"}, "policy.yaml:1: ", "'path /a' is not supported"},
+    {{"", "targets: [{xfs: /dev/vda1, path: /a}]"}, "policy.yaml:1: ", "'xfs /dev/vda1' is not"},
+    {{"", "targets: [{xfs: /dev/vda1, stall_limit: 1min}]"}, "policy.yaml:1: ", "stall_limit"},
+    {{"", "image: dracut"}, "policy.yaml:1: ", "image dracut is not supported"},
+    {{"", "limits:\n  stall: 1min"}, "policy.yaml:2: ", "limits.stall is not supported"},
+    {{"", "limits: {capture: 1h}"}, "policy.yaml:1: ", "limits.capture is not supported"},
+    {{"", "space: {keep_free: 1G}"}, "policy.yaml:1: ", "space.keep_free is not supported"},
+    {{"", "space: {when_short: refuse}"}, "policy.yaml:1: ", "space.when_short is not supported"},
+};
+
+TEST(Support, Refused) {
+  for (const Refused& refused : kRefused) {
+    SCOPED_TRACE(std::string(refused.files.kdump_conf) + "\n" + refused.files.policy);
+    const auto settings = loaded(refused.files);
+    ASSERT_TRUE(settings) << settings.error().message();
+    const auto supported = check_capture_support(*settings);
+    ASSERT_FALSE(supported);
+    EXPECT_EQ(supported.error().code(), Errc::unsupported);
+    EXPECT_THAT(supported.error().message(), HasSubstr(refused.where));
+    EXPECT_THAT(supported.error().message(), HasSubstr(refused.what));
+    EXPECT_THAT(supported.error().message(), HasSubstr("by this version of kdumpd; "));
+  }
+}
+
+TEST(Support, EveryGapIsNamed) {
+  const auto settings = loaded({"kdump_pre /a\nkdump_post /b\nssh a@b\n", ""});
+  ASSERT_TRUE(settings);
+  EXPECT_EQ(unsupported_settings(*settings).size(), 3U);
+}
+
+}  // namespace
+}  // namespace kdump
