@@ -13,17 +13,32 @@ const std::vector<std::string> kAlwaysRemoved = {
     "iscsi_initiator",
 };
 
-constexpr std::string_view kDefaultRemove =
-    "hugepages hugepagesz slub_debug quiet log_buf_len swiotlb hugetlb_cma ignition.firstboot cma";
-
-constexpr std::string_view kAppendX86 =
-    "novmcoredd hugetlb_cma=0 kfence.sample_interval=0 initramfs_options=size=90% irqpoll "
-    "nr_cpus=1 reset_devices cgroup_disable=memory mce=off numa=off udev.children-max=2 panic=10 "
-    "acpi_no_memhotplug transparent_hugepage=never nokaslr hest_disable cma=0 pcie_ports=compat";
-
-constexpr std::string_view kAppendArm64 =
-    "irqpoll nr_cpus=1 reset_devices cgroup_disable=memory udev.children-max=2 panic=10 "
-    "swiotlb=noforce cma=0";
+// RHEL's /etc/sysconfig/kdump on each machine it is for.
+struct Defaults {
+  std::string_view machine, remove, append;
+};
+constexpr Defaults kDefaults[] = {
+    {"x86_64",
+     "hugepages hugepagesz slub_debug quiet log_buf_len swiotlb hugetlb_cma ignition.firstboot cma",
+     "novmcoredd hugetlb_cma=0 kfence.sample_interval=0 initramfs_options=size=90% irqpoll "
+     "nr_cpus=1 reset_devices cgroup_disable=memory mce=off numa=off udev.children-max=2 panic=10 "
+     "acpi_no_memhotplug transparent_hugepage=never nokaslr hest_disable cma=0 "
+     "pcie_ports=compat"},
+    {"aarch64",
+     "hugepages hugepagesz slub_debug quiet log_buf_len swiotlb hugetlb_cma ignition.firstboot cma",
+     "irqpoll nr_cpus=1 reset_devices cgroup_disable=memory udev.children-max=2 panic=10 "
+     "swiotlb=noforce novmcoredd cma=0 hugetlb_cma=0"},
+    {"ppc64le",
+     "hugepages hugepagesz slub_debug quiet log_buf_len swiotlb hugetlb_cma ignition.firstboot",
+     "irqpoll nr_cpus=16 noirqdistrib reset_devices cgroup_disable=memory numa=off "
+     "udev.children-max=2 ehea.use_mcs=0 panic=10 kvm_cma_resv_ratio=0 transparent_hugepage=never "
+     "novmcoredd hugetlb_cma=0"},
+    {"s390x",
+     "hugepages hugepagesz slub_debug quiet log_buf_len swiotlb vmcp_cma cma hugetlb_cma prot_virt "
+     "ignition.firstboot zfcp.allow_lun_scan",
+     "nr_cpus=1 cgroup_disable=memory numa=off udev.children-max=2 panic=10 "
+     "transparent_hugepage=never novmcoredd vmcp_cma=0 cma=0 hugetlb_cma=0"},
+};
 
 bool is_blank(char c) {
   return c == ' ' || (c >= '\t' && c <= '\r');
@@ -47,17 +62,23 @@ bool has_empty_value(std::string_view parameter) {
   return bare.ends_with('=') && bare.find('=') == bare.size() - 1;
 }
 
-std::vector<std::string> split_names(std::string_view names) {
-  return split_parameters(names);
+// `wanted` is a name, or a name with its value.
+bool is_called(std::string_view parameter, std::string_view wanted) {
+  const std::string_view name = name_of(wanted);
+  if (!same_name(name_of(parameter), name)) return false;
+  if (wanted.size() == name.size()) return true;
+  std::string bare(parameter);
+  std::erase(bare, '"');
+  return std::string_view(bare).substr(std::min(name.size(), bare.size())) ==
+         wanted.substr(name.size());
 }
 
 }  // namespace
 
 Result<CommandLineSettings> default_command_line_settings(std::string_view machine) {
-  if (machine == "x86_64")
-    return CommandLineSettings{"", std::string(kDefaultRemove), std::string(kAppendX86)};
-  if (machine == "aarch64")
-    return CommandLineSettings{"", std::string(kDefaultRemove), std::string(kAppendArm64)};
+  for (const Defaults& defaults : kDefaults)
+    if (defaults.machine == machine)
+      return CommandLineSettings{"", std::string(defaults.remove), std::string(defaults.append)};
   return Error(Errc::unsupported,
                "no capture command line is known for this machine (" + std::string(machine) + ")");
 }
@@ -83,8 +104,8 @@ std::vector<std::string> split_parameters(std::string_view command_line) {
 void remove_parameters(std::vector<std::string>& parameters,
                        const std::vector<std::string>& names) {
   std::erase_if(parameters, [&](const std::string& parameter) {
-    return std::ranges::any_of(
-        names, [&](const std::string& name) { return same_name(name_of(parameter), name); });
+    return std::ranges::any_of(names,
+                               [&](const std::string& name) { return is_called(parameter, name); });
   });
 }
 
@@ -94,7 +115,7 @@ std::string capture_command_line(const CommandLineSettings& settings, const Comm
   // What follows "--" is the running system's init's; what we append must not end up there.
   parameters.erase(std::ranges::find(parameters, "--"), parameters.end());
   remove_parameters(parameters, kAlwaysRemoved);
-  remove_parameters(parameters, split_names(settings.remove));
+  remove_parameters(parameters, split_parameters(settings.remove));
   std::erase_if(parameters, has_empty_value);
 
   std::ranges::move(split_parameters(settings.append), std::back_inserter(parameters));
@@ -105,6 +126,7 @@ std::string capture_command_line(const CommandLineSettings& settings, const Comm
     parameters.push_back(module + ".pretimeout=0");
     if (module == "hpwdt") parameters.push_back("hpwdt.kdumptimeout=0");
   }
+  if (host.irqpoll_harms) remove_parameters(parameters, {"irqpoll"});
   // systemd must not mount what it finds on the disk's GPT.
   parameters.emplace_back("rd.systemd.gpt_auto=no");
 

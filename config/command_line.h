@@ -16,8 +16,10 @@ namespace kdump {
 
 // What the admin may change, in the words of /etc/sysconfig/kdump.
 struct CommandLineSettings {
-  std::string base;    // KDUMP_COMMANDLINE: instead of the running kernel's; "" for that one
-  std::string remove;  // KDUMP_COMMANDLINE_REMOVE: names, separated by blanks
+  std::string base;  // KDUMP_COMMANDLINE: instead of the running kernel's; "" for that one
+  // KDUMP_COMMANDLINE_REMOVE: names, which take the parameter out whatever its value, or
+  // name=value, which takes out that one only; separated by blanks
+  std::string remove;
   std::string append;  // KDUMP_COMMANDLINE_APPEND
 };
 
@@ -31,6 +33,8 @@ struct CommandLineHost {
   // the boot CPU alone: an INIT sent to it would reset the machine.
   std::optional<unsigned> boot_cpu_apic_id;
   std::vector<std::string> watchdog_modules;  // of watchdogs that are ticking now
+  // AWS Graviton: irqpoll may make the hypervisor take devices away again.
+  bool irqpoll_harms = false;
 };
 
 std::string capture_command_line(const CommandLineSettings& settings, const CommandLineHost& host);
@@ -38,8 +42,9 @@ std::string capture_command_line(const CommandLineSettings& settings, const Comm
 // Splits as the kernel does: at blanks outside double quotes.
 std::vector<std::string> split_parameters(std::string_view command_line);
 
-// Takes every parameter out that is called one of `names`, with or without a value. The kernel
-// reads - and _ in names as the same letter, and so does this.
+// Takes every parameter out that is called one of `names`, with or without a value, or that is
+// one of them with its value. The kernel reads - and _ in names as the same letter, and so does
+// this.
 void remove_parameters(std::vector<std::string>& parameters, const std::vector<std::string>& names);
 
 // `limit` is cmdline_size of the kernel image's setup header. The running kernel puts elfcorehdr=

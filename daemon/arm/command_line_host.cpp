@@ -14,18 +14,23 @@ namespace fs = std::filesystem;
 
 // "initial apicid	: 0" of the first processor listed, which is CPU 0; other machines have no
 // such line.
-std::optional<unsigned> boot_cpu_apic_id(const HostPaths& paths) {
-  const auto text = read_text_file(paths.cpuinfo(), size_t{64} << 20);
-  if (!text) return std::nullopt;
-  size_t at = text->find("initial apicid");
+std::optional<unsigned> boot_cpu_apic_id(const std::string& cpuinfo) {
+  size_t at = cpuinfo.find("initial apicid");
   if (at == std::string::npos) return std::nullopt;
-  at = text->find(": ", at);
+  at = cpuinfo.find(": ", at);
   if (at == std::string::npos) return std::nullopt;
   unsigned id = 0;
-  const char* const begin = text->data() + at + 2;
-  const auto [end, error] = std::from_chars(begin, text->data() + text->size(), id);
+  const char* const begin = cpuinfo.data() + at + 2;
+  const auto [end, error] = std::from_chars(begin, cpuinfo.data() + cpuinfo.size(), id);
   if (error != std::errc() || end == begin) return std::nullopt;
   return id;
+}
+
+// Amazon's own processors are the only ones of theirs that Arm designed.
+bool is_graviton(const HostPaths& paths, const std::string& cpuinfo) {
+  if (cpuinfo.find("CPU implementer") == std::string::npos) return false;
+  const auto vendor = read_text_file(paths.system_vendor());
+  return vendor && vendor->starts_with("Amazon EC2");
 }
 
 std::vector<std::string> ticking_watchdogs(const HostPaths& paths) {
@@ -47,7 +52,12 @@ std::vector<std::string> ticking_watchdogs(const HostPaths& paths) {
 Result<CommandLineHost> read_command_line_host(const HostPaths& paths) {
   CommandLineHost host;
   KDUMP_TRY_ASSIGN(host.running, read_text_file(paths.command_line()));
-  host.boot_cpu_apic_id = boot_cpu_apic_id(paths);
+  // An entry a CPU.
+  const auto cpuinfo = read_text_file(paths.cpuinfo(), size_t{64} << 20);
+  if (cpuinfo) {
+    host.boot_cpu_apic_id = boot_cpu_apic_id(*cpuinfo);
+    host.irqpoll_harms = is_graviton(paths, *cpuinfo);
+  }
   host.watchdog_modules = ticking_watchdogs(paths);
   return host;
 }

@@ -26,6 +26,7 @@ struct HostPaths {
 
   [[nodiscard]] std::string command_line() const { return root + "/proc/cmdline"; }
   [[nodiscard]] std::string cpuinfo() const { return root + "/proc/cpuinfo"; }
+  [[nodiscard]] std::string system_vendor() const { return root + "/sys/class/dmi/id/sys_vendor"; }
   [[nodiscard]] std::string iomem() const { return root + "/proc/iomem"; }
   [[nodiscard]] std::string boot_id() const { return root + "/proc/sys/kernel/random/boot_id"; }
   [[nodiscard]] std::string sysrq_trigger() const { return root + "/proc/sysrq-trigger"; }

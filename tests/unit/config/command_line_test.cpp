@@ -35,6 +35,10 @@ const Removal kRemovals[] = {
     {"\"x root=1\" ro", {"root"}, {"\"x root=1\"", "ro"}},
     {"ro \"unbalanced root=1", {"root"}, {"ro", "\"unbalanced root=1\""}},
     {" \t ro\n", {}, {"ro"}},
+    // a name with its value is that one only
+    {"console=tty0 console=ttyS0 console", {"console=ttyS0"}, {"console=tty0", "console"}},
+    {"a-b=\"c d\" \"a_b=c\"", {"a_b=c"}, {"a-b=\"c d\""}},
+    {"mem=1 mem= mem", {"mem="}, {"mem=1", "mem"}},
     {"", {"root"}, {}},
 };
 
@@ -101,6 +105,54 @@ TEST(CommandLine, DefaultRemovals) {
   EXPECT_THAT(split_parameters(settings->remove),
               ElementsAre("hugepages", "hugepagesz", "slub_debug", "quiet", "log_buf_len",
                           "swiotlb", "hugetlb_cma", "ignition.firstboot", "cma"));
+}
+
+struct Machine {
+  const char* machine;
+  const char* removes;  // of what only it removes
+  const char* line;     // from "ro quiet swiotlb=force cma=64M root=x"
+};
+
+const Machine kMachines[] = {
+    {"aarch64", "",
+     "ro irqpoll nr_cpus=1 reset_devices cgroup_disable=memory udev.children-max=2 panic=10 "
+     "swiotlb=noforce novmcoredd cma=0 hugetlb_cma=0 rd.systemd.gpt_auto=no"},
+    {"ppc64le", "",
+     "ro cma=64M irqpoll nr_cpus=16 noirqdistrib reset_devices cgroup_disable=memory numa=off "
+     "udev.children-max=2 ehea.use_mcs=0 panic=10 kvm_cma_resv_ratio=0 transparent_hugepage=never "
+     "novmcoredd hugetlb_cma=0 rd.systemd.gpt_auto=no"},
+    {"s390x", "vmcp_cma=4M prot_virt=1 zfcp.allow_lun_scan=0",
+     "ro nr_cpus=1 cgroup_disable=memory numa=off udev.children-max=2 panic=10 "
+     "transparent_hugepage=never novmcoredd vmcp_cma=0 cma=0 hugetlb_cma=0 "
+     "rd.systemd.gpt_auto=no"},
+};
+
+TEST(CommandLine, OtherMachines) {
+  for (const Machine& machine : kMachines) {
+    SCOPED_TRACE(machine.machine);
+    const auto settings = default_command_line_settings(machine.machine);
+    ASSERT_TRUE(settings);
+    const std::string base =
+        "ro quiet swiotlb=force cma=64M root=x " + std::string(machine.removes);
+    EXPECT_EQ(capture_command_line(*settings, running(base)), machine.line);
+  }
+}
+
+TEST(CommandLine, NoIrqpollOnGraviton) {
+  CommandLineHost host = running("ro irqpoll");
+  host.irqpoll_harms = true;
+  EXPECT_EQ(capture_command_line({"", "", "irqpoll nr_cpus=1"}, host),
+            "ro nr_cpus=1 rd.systemd.gpt_auto=no");
+}
+
+TEST(CommandLine, EmptyWordsOfTheAdmin) {
+  EXPECT_EQ(capture_command_line({"", "", ""}, running("ro quiet hugepages=4")),
+            "ro quiet hugepages=4 rd.systemd.gpt_auto=no");
+}
+
+TEST(CommandLine, QuotesThatTheAdminAppends) {
+  EXPECT_EQ(capture_command_line({"", "", "dyndbg=\"file x +p\"\npanic=5"}, running("ro")),
+            "ro dyndbg=\"file x +p\" panic=5 rd.systemd.gpt_auto=no");
 }
 
 TEST(CommandLine, UnknownMachine) {
