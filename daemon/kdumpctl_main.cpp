@@ -11,6 +11,7 @@ int main(int argc, char** argv) {
 
   Commands commands;
   add_arming_commands(commands);
+  add_capture_commands(commands);
   add_status_commands(commands);
   return commands.run(argc, argv);
 }

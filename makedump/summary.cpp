@@ -4,6 +4,8 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "makedump/compress/crc32.h"
+
 namespace kdump {
 
 namespace {
@@ -113,7 +115,7 @@ std::string summary_json(const Summary& summary) {
       {"peak_memory_kib", summary.peak_memory_kib},
       {"warnings", summary.warnings},
   });
-  if (summary.crc32) manifest["crc32"] = format("%08x", *summary.crc32);
+  if (summary.crc32) manifest["crc32"] = crc32_text(*summary.crc32);
   return as_text(manifest);
 }
 

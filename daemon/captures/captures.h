@@ -22,7 +22,8 @@ struct Capture {
   enum class State {
     complete,    // the dump is there under its final name
     incomplete,  // only vmcore-incomplete: cut short, readable up to there
-    dmesg_only,
+    dmesg_only,  // the kernel log, and no dump
+    failed,      // neither: its manifest says why
   } state = State::dmesg_only;
   uint64_t bytes = 0;  // of all its files, as they take room on disk
   std::string dump;    // name of the dump's file in `directory`; "" if there is none
@@ -44,7 +45,7 @@ struct Capture {
   std::optional<uint32_t> crc32;     // of the dump's file
 };
 
-std::string_view name_of(Capture::State state);  // "complete", "incomplete", "dmesg_only"
+std::string_view name_of(Capture::State state);  // "complete", "incomplete", …
 
 // Those that can be reached from the running system (mounted file systems), newest first. Hooks'
 // and other programs' directories are left out. Problems do not end it: they are returned as

@@ -43,6 +43,7 @@ class Commands {
 };
 
 void add_arming_commands(Commands& commands);  // start stop restart reload rebuild
+void add_capture_commands(Commands& commands);  // list prune _after-crash
 void add_status_commands(Commands& commands);  // status showmem
 
 }  // namespace kdump

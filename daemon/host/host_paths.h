@@ -92,6 +92,9 @@ struct HostPaths {
   // What arming did last, for `kdumpctl status` and the status line of kdumpd. Gone at reboot, as
   // is what is loaded.
   [[nodiscard]] std::string arming_state() const { return root + "/run/kdump/arming.json"; }
+  // Which captures were told of, so that each is once.
+  [[nodiscard]] std::string captures_seen() const { return state() + "/captures.json"; }
+  [[nodiscard]] std::string captures_lock() const { return state() + "/captures.lock"; }
   // When targets were last proved to take a dump, and what came of it.
   [[nodiscard]] std::string proof() const { return state() + "/proof.json"; }
   // What became of the last `kdumpctl test`; RHEL's name for it.

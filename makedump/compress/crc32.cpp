@@ -1,5 +1,7 @@
 #include "makedump/compress/crc32.h"
 
+#include <array>
+#include <cstdio>
 #include <libdeflate.h>
 
 namespace kdump {
@@ -39,6 +41,12 @@ uint32_t crc32(uint32_t crc, Bytes bytes) {
 
 uint32_t crc32_combine(uint32_t first, uint32_t second, uint64_t length) {
   return times(shift_by(length), first) ^ second;
+}
+
+std::string crc32_text(uint32_t crc) {
+  std::array<char, 16> text{};
+  (void)std::snprintf(text.data(), text.size(), "%08x", crc);
+  return text.data();
 }
 
 uint32_t crc32_of_zeros(uint64_t length) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 #include "makedump/base/bytes.h"
 
@@ -17,5 +18,8 @@ uint32_t crc32_combine(uint32_t first, uint32_t second, uint64_t length);
 
 // The sum of this many zero bytes: a file's hole.
 uint32_t crc32_of_zeros(uint64_t length);
+
+// "cbf43926", as crc32(1) prints it.
+std::string crc32_text(uint32_t crc);
 
 }  // namespace kdump
