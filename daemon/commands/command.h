@@ -44,6 +44,8 @@ class Commands {
 
 void add_arming_commands(Commands& commands);  // start stop restart reload rebuild
 void add_capture_commands(Commands& commands);  // list prune _after-crash
+// get-default-crashkernel estimate reset-crashkernel setup-crypttab
+void add_crashkernel_commands(Commands& commands);
 void add_status_commands(Commands& commands);  // status showmem
 
 }  // namespace kdump

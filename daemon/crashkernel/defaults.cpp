@@ -8,6 +8,7 @@
 #include <span>
 #include <unistd.h>
 
+#include "config/sysconfig.h"
 #include "daemon/crashkernel/parameter.h"
 #include "daemon/host/iomem.h"
 #include "makedump/base/fd.h"
@@ -135,6 +136,12 @@ bool has_64k_pages(const Host& host, const std::string& release) {
 }
 
 }  // namespace
+
+std::string capture_kernel_release(const Host& host) {
+  const auto sysconfig = load_sysconfig(host.paths.sysconfig());
+  if (sysconfig && !sysconfig->kernel_release.empty()) return sysconfig->kernel_release;
+  return host.release;
+}
 
 CrashkernelFacts read_crashkernel_facts(const Host& host, const std::string& release) {
   CrashkernelFacts facts;

@@ -25,6 +25,9 @@ struct CrashkernelFacts {
   bool mlx5 = false;               // aarch64: this driver takes much
 };
 
+// The kernel that captures: KDUMP_KERNELVER of /etc/sysconfig/kdump, or the running one.
+std::string capture_kernel_release(const Host& host);
+
 // Of this host, for a kernel release that is installed on it. RHEL's kernels with 64 KiB pages say
 // so in their names; the running kernel is asked.
 CrashkernelFacts read_crashkernel_facts(const Host& host, const std::string& release);

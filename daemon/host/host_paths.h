@@ -64,6 +64,9 @@ struct HostPaths {
     return root + "/etc/kernel/cmdline";
   }
   [[nodiscard]] std::string zipl_conf() const { return root + "/etc/zipl.conf"; }
+  [[nodiscard]] std::string efi_loader_info() const {
+    return root + "/sys/firmware/efi/efivars/LoaderInfo-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f";
+  }
   [[nodiscard]] std::string ostree_booted() const { return root + "/run/ostree-booted"; }
 
   [[nodiscard]] std::string crypttab() const { return root + "/etc/crypttab"; }
