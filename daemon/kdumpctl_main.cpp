@@ -13,6 +13,7 @@ int main(int argc, char** argv) {
   add_arming_commands(commands);
   add_capture_commands(commands);
   add_status_commands(commands);
+  add_target_commands(commands);
   add_crashkernel_commands(commands);
   return commands.run(argc, argv);
 }

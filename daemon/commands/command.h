@@ -47,5 +47,6 @@ void add_capture_commands(Commands& commands);  // list prune _after-crash
 // get-default-crashkernel estimate reset-crashkernel setup-crypttab
 void add_crashkernel_commands(Commands& commands);
 void add_status_commands(Commands& commands);  // status showmem
+void add_target_commands(Commands& commands);  // propagate _prove
 
 }  // namespace kdump
