@@ -146,6 +146,7 @@ class Inspector {
     if (!info->is_signed) contents_.unsigned_modules.push_back(name);
     loaded_.insert(name);
     contents_.modules.push_back(name);
+    contents_.module_bytes.push_back(file->content.size());
   }
 
   const std::string& release_;

@@ -15,6 +15,7 @@ struct ImageContents {
   uint64_t packed_bytes = 0, unpacked_bytes = 0;
   size_t programs = 0, libraries = 0;
   std::vector<std::string> modules;           // names, in load order
+  std::vector<uint64_t> module_bytes;         // of each of them, as a file
   std::vector<std::string> unsigned_modules;  // those of them without a signature
   CapturePlan plan;
   // Whole sentences, one for each thing that is missing or does not belong to `release`.

@@ -1,9 +1,15 @@
 #include "daemon/crashkernel/need.h"
 
+#include <algorithm>
 #include <sys/stat.h>
 
 #include "daemon/arm/kernel_image.h"
 #include "daemon/arm/kexec.h"
+#include "daemon/crashkernel/crypttab.h"
+#include "daemon/crashkernel/defaults.h"
+#include "daemon/crashkernel/luks.h"
+#include "daemon/crashkernel/parameter.h"
+#include "initramfs/image_check.h"
 #include "makedump/base/units.h"
 
 namespace kdump {
@@ -12,8 +18,7 @@ namespace {
 
 constexpr uint64_t kMiB = uint64_t{1} << 20;
 
-// Of the packed image. It is there next to the unpacked files until it is unpacked; ours (programs,
-// libraries, modules) packs to about a third.
+// An image that cannot be looked into: packed and unpacked, by what ours pack to (a third).
 constexpr uint64_t kImageFactor = 4;
 // makedump's peak while it writes a small dump; its bitmaps come in windows when memory is short.
 constexpr uint64_t kAssumedDumper = 8 * kMiB;
@@ -21,6 +26,29 @@ constexpr uint64_t kAssumedDumper = 8 * kMiB;
 // with Debian's 6.1 and 6.12: the smallest reservation that works leaves 16 MiB for this; half as
 // much again for devices that take more.
 constexpr uint64_t kKernelRuntime = 24 * kMiB;
+
+constexpr char kKernelPart[] = "kernel";
+constexpr uint64_t kRhelRuntime = 16 * kMiB;
+
+// cryptsetup itself, next to Argon2's memory; RHEL's figures.
+uint64_t unlock_overhead(const std::string& machine) {
+  return (machine == "aarch64" ? 50 : 20) * kMiB;
+}
+
+Result<void> add_image(const Host& host, MemoryNeed& need) {
+  const std::string image = host.paths.image(host.release);
+  struct stat info {};
+  if (::stat(image.c_str(), &info) != 0) return Error::from_errno(image);
+  MemoryNeed::Part part{"capture image", kImageFactor * static_cast<uint64_t>(info.st_size), image};
+  // The packed image is there until it is unpacked.
+  if (const auto contents = inspect_image(image, host.release)) {
+    part.bytes = contents->packed_bytes + contents->unpacked_bytes;
+    for (size_t i = 0; i < contents->modules.size(); ++i)
+      need.modules.push_back({contents->modules[i], contents->module_bytes[i]});
+  }
+  need.parts.push_back(std::move(part));
+  return {};
+}
 
 }  // namespace
 
@@ -35,26 +63,54 @@ Result<MemoryNeed> needed_memory(const Host& host, const std::vector<Capture>& c
   MemoryNeed need;
   KDUMP_TRY_ASSIGN(need.reserved, reserved_bytes(host.paths));
   KDUMP_TRY_ASSIGN(const KernelImage kernel, find_kernel(host.paths, host.release, host.machine));
-  const std::string image = host.paths.image(host.release);
-  struct stat info {};
-  if (::stat(image.c_str(), &info) != 0) return Error::from_errno(image);
+  need.parts.push_back({kKernelPart, kernel.memory_bytes, kernel.path});
+  KDUMP_TRY(add_image(host, need));
 
-  need.parts.push_back({"kernel", kernel.memory_bytes, kernel.path});
-  need.parts.push_back(
-      {"capture image", kImageFactor * static_cast<uint64_t>(info.st_size), image});
   MemoryNeed::Part dumper{"makedump", kAssumedDumper, "assumed: nothing was captured here yet"};
-  for (const Capture& capture : captures)
-    if (capture.peak_memory_kib != 0) {  // newest first
-      dumper.bytes = capture.peak_memory_kib * 1024;
-      dumper.source = "measured in capture " + capture.id;
-      need.measured_in = capture.id;
-      break;
-    }
+  const auto measured =
+      std::find_if(captures.begin(), captures.end(),  // newest first
+                   [](const Capture& capture) { return capture.peak_memory_kib != 0; });
+  if (measured != captures.end()) {
+    dumper.bytes = need.peak = measured->peak_memory_kib * 1024;
+    dumper.source = "measured in capture " + measured->id;
+    need.measured_in = measured->id;
+    need.left = measured->least_available_kib * 1024;
+  }
   need.parts.push_back(std::move(dumper));
   need.parts.push_back({"kernel at work", kKernelRuntime, "assumed"});
   for (const MemoryNeed::Part& part : need.parts)
     need.needed += part.bytes;
   return need;
+}
+
+Result<RhelEstimate> rhel_estimate(const Host& host, const MemoryNeed& need,
+                                   const Settings& settings) {
+  RhelEstimate estimate;
+  const std::string image = host.paths.image(host.release);
+  struct stat info {};
+  if (::stat(image.c_str(), &info) != 0) return Error::from_errno(image);
+  estimate.image = static_cast<uint64_t>(info.st_size);
+  for (const MemoryNeed::Part& part : need.parts)
+    if (part.what == kKernelPart) estimate.kernel = part.bytes;
+  for (const MemoryNeed::Module& module : need.modules)
+    estimate.modules += module.bytes;
+  estimate.runtime = kRhelRuntime;
+  for (const LuksVolume& volume : luks_volumes(host.paths, settings))  // one after the other
+    if (volume.kdf_bytes != 0 && !volume_key_is_handed_over(host.paths, volume))
+      estimate.luks = std::max(estimate.luks, volume.kdf_bytes + unlock_overhead(host.machine));
+
+  KDUMP_TRY_ASSIGN(const uint64_t ram, system_ram(host.paths));
+  const auto by_default = default_crashkernel(
+      read_crashkernel_facts(host, capture_kernel_release(host)), DumpMode::kdump);
+  uint64_t default_bytes = 0;
+  if (by_default) {
+    KDUMP_TRY_ASSIGN(const CrashkernelValue value, parse_crashkernel(*by_default));
+    default_bytes = reservation(value, ram).value_or(0);
+  }
+  estimate.recommended =
+      std::max(default_bytes, estimate.kernel + estimate.modules + 3 * estimate.image +
+                                  estimate.runtime + estimate.luks);
+  return estimate;
 }
 
 }  // namespace kdump

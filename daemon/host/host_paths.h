@@ -69,6 +69,9 @@ struct HostPaths {
   }
   [[nodiscard]] std::string ostree_booted() const { return root + "/run/ostree-booted"; }
 
+  [[nodiscard]] std::string mountinfo() const { return root + "/proc/self/mountinfo"; }
+  [[nodiscard]] std::string block_devices() const { return root + "/sys/class/block"; }
+  [[nodiscard]] std::string block_devices_by_number() const { return root + "/sys/dev/block"; }
   [[nodiscard]] std::string crypttab() const { return root + "/etc/crypttab"; }
   // Holds X.wants/Y.service for what is enabled.
   [[nodiscard]] std::string enabled_units() const { return root + "/etc/systemd/system"; }
