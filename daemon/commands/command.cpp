@@ -16,7 +16,7 @@ constexpr char kHidden[] = "";  // the group of commands that no text lists
 }  // namespace
 
 Commands::Commands() : app_("kdumpctl arms this host to save a crash of its kernel.", "kdumpctl") {
-  app_.add_option("--root", root_, "look at the host whose / is DIR, and change nothing")
+  app_.add_option("--root", root_, "work on the host whose / is DIR; nothing is armed there")
       ->type_name("DIR");
   app_.footer("Configuration: /etc/kdump.conf. Messages go to stderr.");
   app_.require_subcommand(1);
