@@ -12,7 +12,8 @@ namespace kdump {
 
 namespace {
 
-constexpr int kPasswordTries = 3;  // as ssh has it
+constexpr int kPasswordTries = 3;            // as ssh has it
+constexpr uint32_t kWritableByOthers = 022;  // sshd takes no keys from a file that is
 
 Result<SshKey> key_pair(const SshTarget& target, const PropagateOptions& options) {
   auto key = SshKey::read(target.key_file);
@@ -98,6 +99,7 @@ Result<bool> add_by_command(SshSession& session, const SshPublicKey& key,
                             const std::string& comment) {
   // The login shell may be any; it only starts this one. A last line without its end would swallow
   // the new one. SELinux wants its label.
+  // clang-format off
   static constexpr std::string_view kScript = R"sh(cd || exit 1
 umask 077
 read -r key && read -r comment || exit 1
@@ -106,16 +108,14 @@ mkdir -p .ssh || exit 1
 if grep -qs "^$key" $file; then
   echo there
 else
-  if [ -s $file ] && [ -n "$(tail -c 1 $file)" ];
-  then echo >> $file || exit 1;
-  fi
+  if [ -s $file ] && [ -n "$(tail -c 1 $file)" ]; then echo >>$file || exit 1; fi
   printf '%s %s\n' "$key" "$comment" >>$file || exit 1
   echo added
 fi
 chmod go-w .ssh $file || exit 1
-if command -v restorecon >/dev/null 2>&1;
-  then restorecon - F.ssh $file > / dev / null 2 > &1; fi
+if command -v restorecon >/dev/null 2>&1; then restorecon -F .ssh $file >/dev/null 2>&1; fi
 exit 0)sh";
+  // clang-format on
   KDUMP_TRY_ASSIGN(const SshOutcome outcome, session.run("exec sh -c " + shell_quoted(kScript),
                                                          key.line() + "\n" + comment + "\n"));
   if (outcome.status == 0) return outcome.out.starts_with("added");
@@ -125,27 +125,32 @@ exit 0)sh";
 
 // For accounts that have SFTP and no shell.
 Result<bool> add_by_sftp(SshSession& session, const SshPublicKey& key, const std::string& comment) {
-  const std::string file = ".ssh/authorized_keys", fresh = ".ssh/authorized_keys.kdump";
+  const std::string folder = ".ssh", file = folder + "/authorized_keys";
   KDUMP_TRY_ASSIGN(Sftp sftp, session.open_sftp());
-  KDUMP_TRY(sftp.make_directories(".ssh", 0700));
+  KDUMP_TRY(sftp.make_directories(folder, 0700));
   KDUMP_TRY_ASSIGN(const auto there, sftp.stat(file));
   std::string text;
   if (there) {
     KDUMP_TRY_ASSIGN(text, sftp.read_file(file));
   }
   std::istringstream lines(text);
+  bool found = false;
   for (std::string line; std::getline(lines, line);)
-    if (line.starts_with(key.line())) return false;
-  if (!text.empty() && text.back() != '\n') text += '\n';
-  text += key.line() + " " + comment + "\n";
-  (void)sftp.remove(fresh);
-  {
-    KDUMP_TRY_ASSIGN(SftpFile out, sftp.create(fresh));
-    KDUMP_TRY(out.write_at(FileOffset(0), as_bytes(text)));
-    (void)out.sync();
+    found = found || line.starts_with(key.line());
+  if (!found) {
+    // At its end, in place: it may be a link, and half a line there does no harm to the others.
+    KDUMP_TRY_ASSIGN(SftpFile out, there ? sftp.open_existing(file) : sftp.create(file));
+    const std::string before = text.empty() || text.back() == '\n' ? "" : "\n";
+    KDUMP_TRY(out.write_at(FileOffset(text.size()),
+                           as_bytes(before + key.line() + " " + comment + "\n")));
+    (void)out.sync();  // not every server can
   }
-  KDUMP_TRY(sftp.rename(fresh, file));
-  return true;
+  for (const std::string& path : {folder, file}) {
+    KDUMP_TRY_ASSIGN(const auto now, sftp.stat(path));
+    if (now && (now->mode & kWritableByOthers) != 0)
+      KDUMP_TRY(sftp.set_mode(path, now->mode & 07777 & ~kWritableByOthers));
+  }
+  return !found;
 }
 
 Result<void> install(const SshTarget& target, TargetKind kind, const HostPaths& paths,

@@ -90,7 +90,9 @@ Result<std::optional<uint64_t>> prove_sftp(const ProofJob& job, const Steps& ste
   const std::string content = proof_content();
   const auto go = [&]() -> Result<void> {
     steps.begin(where + temporary + ": writing");
-    (void)sftp.remove(temporary);  // what an earlier one left behind
+    // What an earlier one left behind: SFTP replaces no file.
+    (void)sftp.remove(temporary);
+    (void)sftp.remove(path);
     KDUMP_TRY_ASSIGN(SftpFile file, sftp.create(temporary));
     KDUMP_TRY(file.write_at(FileOffset(0), as_bytes(content)));
     steps.begin(where + temporary + ": syncing");

@@ -154,12 +154,19 @@ Result<void> Sftp::make_directories(const std::string& path, uint32_t mode) {
   return link_->failure(path, "mkdir");
 }
 
-Result<SftpFile> Sftp::create(const std::string& path) {
+Result<SftpFile> Sftp::open(const std::string& path, int flags, const std::string& what) {
   const auto guard = link_->connection.within_limit();
-  ssh::SftpHandle file(
-      ::sftp_open(link_->sftp.get(), path.c_str(), O_WRONLY | O_CREAT | O_EXCL, kPrivate));
-  if (!file) return link_->write_failure(path, "create");
+  ssh::SftpHandle file(::sftp_open(link_->sftp.get(), path.c_str(), flags, kPrivate));
+  if (!file) return link_->write_failure(path, what);
   return SftpFile(std::unique_ptr<SftpOpenFile>(new SftpOpenFile{link_, path, std::move(file)}));
+}
+
+Result<SftpFile> Sftp::create(const std::string& path) {
+  return open(path, O_WRONLY | O_CREAT | O_EXCL, "create");
+}
+
+Result<SftpFile> Sftp::open_existing(const std::string& path) {
+  return open(path, O_WRONLY, "open");
 }
 
 Result<void> Sftp::rename(const std::string& from, const std::string& to) {

@@ -53,7 +53,9 @@ class Sftp {
   Result<void> make_directories(const std::string& path, uint32_t mode = 0777);
   // A new file, mode 0600; exists or io (a server may not tell why) when there is one.
   Result<SftpFile> create(const std::string& path);
-  // Atomically over `to` where the server can (posix-rename@openssh.com).
+  // For writing; what is in it stays.
+  Result<SftpFile> open_existing(const std::string& path);
+  // Servers refuse it when there is a file `to`.
   Result<void> rename(const std::string& from, const std::string& to);
   Result<void> remove(const std::string& path);
   Result<void> set_mode(const std::string& path, uint32_t mode);
@@ -66,6 +68,7 @@ class Sftp {
 
  private:
   friend class SshSession;
+  Result<SftpFile> open(const std::string& path, int flags, const std::string& what);
   explicit Sftp(std::shared_ptr<SftpLink> link);
   // Shared with the files that it opened, which close themselves over it.
   std::shared_ptr<SftpLink> link_;
