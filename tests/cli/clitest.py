@@ -12,6 +12,7 @@ import traceback
 
 sys.dont_write_bytecode = True
 HERE = pathlib.Path(__file__).resolve().parent
+REPO = HERE.parents[1]
 GOLDEN = HERE.parent / "golden"
 sys.path.insert(0, str(GOLDEN))
 TIME_LIMIT = 60
