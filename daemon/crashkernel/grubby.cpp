@@ -69,10 +69,11 @@ class Grubby final : public Bootloader {
   Result<void> change(const std::vector<BootEntry>& which, const std::vector<ParameterEdit>& edits,
                       bool /*future_too*/) override {
     for (const BootEntry& entry : which) {
-      // Removed first: of several crashkernel= (high and low), one would stay.
+      // grubby replaces one value; of several crashkernel= (high and low), one would stay.
       std::string removed, added;
       for (const ParameterEdit& edit : edits) {
-        if (last_parameter(entry.options, edit.name))
+        const size_t there = all_parameters(entry.options, edit.name).size();
+        if (there > 1 || (there == 1 && !edit.value))
           removed += (removed.empty() ? "" : " ") + edit.name;
         if (edit.value) added += (added.empty() ? "" : " ") + edit.name + "=" + *edit.value;
       }

@@ -10,8 +10,8 @@
 namespace kdump {
 
 struct ResetOptions {
-  std::string kernel;  // a path, ALL, DEFAULT; "": KDUMP_KERNELVER, or the running kernel
-  std::string fadump;  // on, off, nocma; "": as each entry has it
+  std::string kernel{};  // a path, ALL, DEFAULT; "": KDUMP_KERNELVER, or the running kernel
+  std::string fadump{};  // on, off, nocma; "": as each entry has it
   bool reboot = false;
   bool dry_run = false;  // says what would be done
 };
