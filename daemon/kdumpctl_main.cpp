@@ -15,5 +15,6 @@ int main(int argc, char** argv) {
   add_status_commands(commands);
   add_target_commands(commands);
   add_crashkernel_commands(commands);
+  add_watch_commands(commands);
   return commands.run(argc, argv);
 }

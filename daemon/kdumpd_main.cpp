@@ -1,65 +1,55 @@
-// kdumpd: arms the host at start and on SIGHUP, and tells systemd in one line how things are.
+// kdumpd: has the host armed, keeps it so, and tells systemd in one line how things are.
 //
 // SIGTERM ends it and leaves the host armed: at shutdown, everything gets that signal long before
 // the kernel is done. Disarming is the unit's ExecStop=, `kdumpctl stop`.
 #include <csignal>
-#include <malloc.h>
+#include <filesystem>
 #include <sys/stat.h>
+#include <sys/utsname.h>
+#include <unistd.h>
 
-#include "daemon/arm/service.h"
-#include "daemon/host/host.h"
-#include "daemon/host/instance_lock.h"
+#include "daemon/arm/kexec.h"
 #include "daemon/watch/notify.h"
+#include "daemon/watch/watcher.h"
 #include "makedump/base/log.h"
 
 namespace {
 
 using namespace kdump;
 
-ServiceState locked(const Host& host, ServiceState (*action)(const Host&)) {
-  auto lock = lock_instance(host.paths);
-  if (!lock) {
-    log::error(lock.error().message());
-    return {false, Armed::no, "Not armed: " + lock.error().message()};
-  }
-  ServiceState state = action(host);
-  // Building takes tens of MiB for a second; what follows is sleep, for months.
-  (void)::malloc_trim(0);
-  return state;
+// Beside this program (a build tree), else in the bin of the prefix that both are installed below:
+// PREFIX/libexec/kdumpd/kdumpd and PREFIX/bin/kdumpctl.
+std::string find_kdumpctl(const std::filesystem::path& own_directory) {
+  for (const auto& path : {own_directory / "kdumpctl", own_directory / "../../bin/kdumpctl"})
+    if (::access(path.c_str(), X_OK) == 0) return path.lexically_normal();
+  return "/usr/bin/kdumpctl";  // the error names it
 }
 
-int run() {
-  // Blocked from the start: a signal during the first build waits for it to end.
+Result<int> run() {
+  // Blocked from the start, as the event loop takes them one by one.
   sigset_t signals;
   sigemptyset(&signals);
-  for (const int number : {SIGHUP, SIGTERM, SIGINT})
+  for (const int number : {SIGHUP, SIGTERM, SIGINT, SIGCHLD})
     sigaddset(&signals, number);
   (void)::sigprocmask(SIG_BLOCK, &signals, nullptr);
 
-  auto host = Host::real();
-  if (!host) {
-    log::error(host.error().message());
-    return 1;
-  }
+  utsname names{};
+  if (::uname(&names) != 0) return Error::from_errno("uname");
+  std::error_code ignored;
+  const auto directory = std::filesystem::read_symlink("/proc/self/exe", ignored).parent_path();
 
-  ServiceState state = locked(*host, start_service);
-  if (state.armed == Armed::no) {
-    notify_status(state.summary);
-    return 1;
-  }
-  notify_ready(state.summary);
+  WatchOptions options;
+  options.kdumpctl = find_kdumpctl(directory);
+  options.fixed = fixed_watch_list(options.paths, names.release, directory);
+  const HostPaths paths = options.paths;
 
-  for (;;) {
-    const int number = ::sigwaitinfo(&signals, nullptr);
-    if (number == SIGTERM || number == SIGINT) break;
-    if (number != SIGHUP) continue;  // interrupted
-    notify_reloading();
-    state = locked(*host, restart_service);
-    notify_ready(state.summary);
-  }
-  const auto loaded = crash_image_loaded(host->paths);
+  KDUMP_TRY_ASSIGN(EventLoop loop, EventLoop::open());
+  Watcher watcher(std::move(options), loop);
+  KDUMP_TRY_ASSIGN(const int status, watcher.run());
+  if (status != 0) return status;
+  const auto loaded = crash_image_loaded(paths);
   notify_stopping(loaded && *loaded ? "Ended; the host stays armed" : "Not armed: stopped");
-  return 0;
+  return status;
 }
 
 }  // namespace
@@ -71,5 +61,10 @@ int main(int argc, char** /*argv*/) {
     log::error("kdumpd takes no arguments; it is started by systemd as kdumpd.service");
     return 1;
   }
-  return run();
+  const auto status = run();
+  if (!status) {
+    log::error(status.error().message());
+    return 1;
+  }
+  return *status;
 }

@@ -48,5 +48,6 @@ void add_capture_commands(Commands& commands);  // list prune _after-crash
 void add_crashkernel_commands(Commands& commands);
 void add_status_commands(Commands& commands);  // status showmem
 void add_target_commands(Commands& commands);  // propagate _prove
+void add_watch_commands(Commands& commands);   // _watch
 
 }  // namespace kdump

@@ -1,14 +1,16 @@
 """The machine the guest runs in: QEMU with KVM where that truly boots a guest, with TCG otherwise."""
 
+import json
 import os
 import pathlib
 import re
+import socket
 import subprocess
 import tempfile
 import threading
 import time
 
-from . import Skip, cache_dir, say
+from . import Skip, TestFailure, cache_dir, say
 
 QEMU = "qemu-system-x86_64"
 
@@ -133,9 +135,10 @@ class Console:
 class Machine:
     """One run of QEMU. `disks` are raw images in order (vda, vdb …); `ram` is a file that is the guest's memory: offset ==
     physical address up to 3 GiB, and after QEMU's end it still holds the dead kernel's pages, as the capture kernel
-    touches only its reservation and the lowest MiB."""
+    touches only its reservation and the lowest MiB. With `hotplug`, memory and a CPU can be plugged in through monitor()."""
 
-    def __init__(self, kernel, initramfs, cmdline, disks, ram, memory_mib, work, log, accel, cpu="max", extra=()):
+    def __init__(self, kernel, initramfs, cmdline, disks, ram, memory_mib, work, log, accel, cpu="max", extra=(),
+                 hotplug=False):
         if memory_mib > 3072:
             raise ValueError("more than 3 GiB: file offset and physical address would differ")
         ram.unlink(missing_ok=True)
@@ -143,7 +146,9 @@ class Machine:
         accel_options = ["-accel", "kvm"] if accel == "kvm" else ["-accel", "tcg,thread=multi"]
         if accel == "kvm":
             cpu = cpu.replace("max", "host", 1)
-        command = [QEMU, "-M", "pc,memory-backend=ram", *accel_options, "-cpu", cpu, "-smp", "2", "-m", str(memory_mib),
+        memory, cpus = (f"{memory_mib},slots=4,maxmem=8G", "2,maxcpus=4,sockets=4") if hotplug else (memory_mib, 2)
+        self.cpu_type = f"{cpu.split(',')[0]}-x86_64-cpu"
+        command = [QEMU, "-M", "pc,memory-backend=ram", *accel_options, "-cpu", cpu, "-smp", str(cpus), "-m", str(memory),
                    "-object", f"memory-backend-file,id=ram,size={memory_mib}M,mem-path={ram},share=on",
                    "-display", "none", "-no-reboot", "-net", "none", "-monitor", "none",
                    "-serial", "stdio", "-serial", f"file:{self.report}",
@@ -152,11 +157,29 @@ class Machine:
             # cache=unsafe: what the guest synced survives the guest's crash; the host is not going to crash.
             command += ["-drive", f"file={disk},if=none,id=d{number},format=raw,cache=unsafe",
                         "-device", f"virtio-blk-pci,drive=d{number},serial=disk{number}"]
+        if hotplug:
+            command += ["-qmp", f"unix:{work}/qmp,server=on,wait=off"]
         command += list(extra)
+        self.qmp = work / "qmp"
         self.command = [str(word) for word in command]
         self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                         stderr=subprocess.STDOUT)
         self.console = Console(self.process.stdout, log)
+
+    def monitor(self, *commands):
+        """Each command is (name, arguments), in the words of QMP; an error of QEMU is a failure."""
+        with socket.socket(socket.AF_UNIX) as link:
+            link.settimeout(30)
+            link.connect(str(self.qmp))
+            stream = link.makefile("rw")
+            stream.readline()  # the greeting
+            for name, arguments in (("qmp_capabilities", {}), *commands):
+                stream.write(json.dumps({"execute": name, "arguments": arguments}) + "\n")
+                stream.flush()
+                while "event" in (answer := json.loads(stream.readline())):
+                    pass
+                if "error" in answer:
+                    raise TestFailure(f"QEMU does not {name} {arguments}: {answer['error']['desc']}")
 
     def reported(self):
         try:

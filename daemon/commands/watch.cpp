@@ -1,0 +1,80 @@
+// kdumpctl _watch: what kdumpd is to look at because of the settings. Not for people.
+#include <cstdio>
+
+#include "daemon/commands/command.h"
+#include "daemon/watch/watch_list.h"
+#include "initramfs/block_device.h"
+#include "makedump/base/log.h"
+
+namespace kdump {
+
+namespace {
+
+void add_file(WatchList& list, const std::string& path) {
+  if (path.starts_with('/')) list.files.push_back(path);
+}
+
+// By every name that it is known by here: which of them udev tells depends on what happened.
+void add_device(WatchList& list, const std::string& spec) {
+  if (spec.empty()) return;
+  list.devices.push_back(spec);
+  if (auto path = BlockDeviceSearch(spec).find(); path && *path != spec)
+    list.devices.push_back(*path);
+}
+
+void add_target(const Host& host, const Settings& settings, const Target& target, WatchList& list) {
+  switch (target.kind) {
+    case TargetKind::path: {
+      Settings alone = settings;
+      alone.targets = {target};
+      if (const auto plan = host.resolve_target(alone)) add_device(list, plan->device);
+      break;
+    }
+    case TargetKind::filesystem:
+    case TargetKind::raw:
+      if (target.type != "virtiofs") add_device(list, target.device);
+      break;
+    case TargetKind::ssh:
+    case TargetKind::sftp:
+      add_file(list, target.key.empty() ? settings.sshkey : target.key);
+      for (const std::string& known :
+           {host.paths.state() + "/known_hosts", host.paths.root + "/root/.ssh/known_hosts",
+            host.paths.root + "/etc/ssh/ssh_known_hosts"})
+        add_file(list, known);
+      list.network = true;
+      break;
+    case TargetKind::nfs:
+      list.network = true;
+      break;
+  }
+}
+
+int print_watch_list(const Host& host) {
+  const auto loaded = load_settings(host.paths.config_files());
+  if (!loaded) return 1;  // said when it is armed with, not here
+  const Settings& settings = loaded->settings;
+  WatchList list;
+  list.prove_every = settings.prove_every;
+  for (const std::string& file :
+       {settings.kdump_pre, settings.kdump_post, settings.kdump_emergency})
+    add_file(list, file);
+  for (const std::string& file : settings.extra_bins)
+    add_file(list, file);
+  if (!settings.sysconfig.boot_directory.empty())
+    list.directories.push_back(settings.sysconfig.boot_directory);
+  if (!settings.sysconfig.kernel_release.empty())
+    list.directories.push_back(host.paths.modules(settings.sysconfig.kernel_release));
+  for (const Target& target : settings.targets)
+    add_target(host, settings, target, list);
+  std::fputs(encode(list).c_str(), stdout);
+  return std::fflush(stdout) == 0 ? 0 : 1;
+}
+
+}  // namespace
+
+void add_watch_commands(Commands& commands) {
+  commands.add_hidden("_watch", "what kdumpd is to look at", Access::change_unlocked,
+                      print_watch_list);
+}
+
+}  // namespace kdump
