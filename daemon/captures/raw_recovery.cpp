@@ -32,9 +32,8 @@ Result<std::string> device_of(const HostPaths& paths, const Target& target) {
   return search.find();
 }
 
-// Opened for this program alone: the kernel refuses what is mounted, or part of something else.
-Result<Fd> open_device(const HostPaths& paths, const std::string& path) {
-  KDUMP_TRY_ASSIGN(Fd fd, open_file(path, O_RDWR | O_EXCL));
+Result<Fd> open_device(const HostPaths& paths, const std::string& path, int flags) {
+  KDUMP_TRY_ASSIGN(Fd fd, open_file(path, flags | O_NONBLOCK));
   struct stat status {};
   if (::fstat(fd.get(), &status) != 0) return Error::from_errno(path);
   const bool image = !paths.root.empty() && S_ISREG(status.st_mode);
@@ -43,7 +42,9 @@ Result<Fd> open_device(const HostPaths& paths, const std::string& path) {
   return fd;
 }
 
-Result<bool> holds_dump(const Fd& device, const std::string& path) {
+// Looks without opening it for writing, which udev would report as a change of the device.
+Result<bool> holds_dump(const HostPaths& paths, const std::string& path) {
+  KDUMP_TRY_ASSIGN(const Fd device, open_device(paths, path, O_RDONLY));
   constexpr std::string_view kSignature = "makedumpfile";
   std::array<std::byte, kSignature.size()> start{};
   KDUMP_TRY_ASSIGN(const size_t got, pread_some(device, start, FileOffset(0), path));
@@ -117,9 +118,10 @@ bool is_hopeless(Errc code) {
 Result<std::optional<RawRecovery>> recover_raw(const HostPaths& paths, const Settings& settings,
                                                const Target& target) {
   KDUMP_TRY_ASSIGN(const std::string path, device_of(paths, target));
-  KDUMP_TRY_ASSIGN(const Fd device, open_device(paths, path));
-  KDUMP_TRY_ASSIGN(const bool there, holds_dump(device, path));
+  KDUMP_TRY_ASSIGN(const bool there, holds_dump(paths, path));
   if (!there) return std::optional<RawRecovery>();
+  // For this program alone: the kernel refuses what is mounted, or part of something else.
+  KDUMP_TRY_ASSIGN(const Fd device, open_device(paths, path, O_RDWR | O_EXCL));
 
   RawRecovery recovery;
   if (const auto found = probe_block_device(path); found && !found->type.empty())

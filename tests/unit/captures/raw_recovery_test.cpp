@@ -153,7 +153,7 @@ TEST_F(RecoverRaw, TwoInAMinuteAreTwo) {
 
 TEST_F(RecoverRaw, WhatIsNoDeviceIsRefused) {
   std::filesystem::create_directories(directory.path("dev/vdb"));
-  EXPECT_THAT(error(), HasSubstr("/dev/vdb: Is a directory"));
+  EXPECT_THAT(error(), HasSubstr("/dev/vdb: is not a block device"));
   target.device = "/dev/null";
   directory.link("dev/null", "/dev/null");
   EXPECT_THAT(error(), HasSubstr("is not a block device"));
