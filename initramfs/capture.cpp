@@ -187,6 +187,15 @@ uint64_t available_kib() {
 constexpr char kLogManifest[] = "/run/vmcore-dmesg.json";
 constexpr char kDumpManifest[] = "/run/vmcore.json";
 
+// In place, without asking for a block where one is enough.
+Result<void> overwrite_file(const std::string& path, const std::string& text) {
+  KDUMP_TRY_ASSIGN(const Fd fd, open_file(path, O_WRONLY | O_NOFOLLOW));
+  KDUMP_TRY(pwrite_all(fd, as_bytes(text), FileOffset(0), path));
+  if (::ftruncate(fd.get(), static_cast<off_t>(text.size())) != 0 || ::fsync(fd.get()) != 0)
+    return Error::from_errno(path);
+  return {};
+}
+
 class Saver {
  public:
   Saver(const CapturePlan& plan, DumpDirectory directory, WorkerState& state)
@@ -225,8 +234,11 @@ class Saver {
     for (const char* path : {kLogManifest, kDumpManifest})
       if (auto part = read_text_file(path)) parts.push_back(std::move(*part));
     const std::string text = complete_manifest(parts, record_);
-    if (const auto written = publish_file(on_target(kManifestName), as_bytes(text), 0600); !written)
-      say_error("vmcore.json not written: " + as_on_target(written.error().message()));
+    auto written = publish_file(on_target(kManifestName), as_bytes(text), 0600);
+    // The dump took all room there was: that of the manifest that is there already is left.
+    if (!written && written.error().code() == Errc::no_space)
+      written = overwrite_file(on_target(kManifestName), text);
+    if (!written) say_error("vmcore.json not written: " + as_on_target(written.error().message()));
   }
 
  private:

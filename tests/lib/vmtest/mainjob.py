@@ -10,6 +10,7 @@ import stat
 import subprocess
 import tempfile
 import time
+import zlib
 
 from . import REPO, TestFailure, log_dir, say
 from . import guest, kdumpfile, pageflags, qemu
@@ -155,6 +156,7 @@ def _run(job, work, progress):
         if published:
             raise TestFailure(f"a dump that failed is there under its final name: {published}")
         check("no vmcore under its final name")
+        _check_manifest_of_failure(disk, work, check)
         return result
     _check_files(job, kernel, disks, work, machine, result, check, progress)
     return result
@@ -288,7 +290,9 @@ def _check_files(job, kernel, disks, work, machine, result, check, progress):
             raise TestFailure(f"{folder}/{name} is not there")
         if stat.S_IMODE(mode) != 0o600:
             raise TestFailure(f"{folder}/{name} has mode {stat.S_IMODE(mode):04o}, not 0600")
-    check("both files have mode 0600")
+    if stat.S_IMODE(paths[folder][0]) != 0o700:
+        raise TestFailure(f"{folder} has mode {stat.S_IMODE(paths[folder][0]):04o}, not 0700")
+    check("the folder has mode 0700, both files 0600")
 
     keep = pathlib.Path(job.keep) if job.keep else work
     keep.mkdir(parents=True, exist_ok=True)
@@ -307,6 +311,7 @@ def _check_files(job, kernel, disks, work, machine, result, check, progress):
         result.manifest = json.loads((keep / "vmcore.json").read_text())
     else:
         raise TestFailure(f"{folder}/vmcore.json, the dump's manifest, is not there")
+    _check_manifest(job, result.manifest, folder, keep / "vmcore", kernel, check)
 
     dump = kdumpfile.KdumpFile(keep / "vmcore")
     dump.check_header(kernel.release, 31)
@@ -337,6 +342,39 @@ def _check_files(job, kernel, disks, work, machine, result, check, progress):
     if job.keep:
         shutil.copy2(work / "ram", keep / "ram")
         shutil.copy2(disks[1], keep / "kpageflags")
+
+
+def _check_manifest(job, manifest, folder, dump, kernel, check):
+    """What makedump and kdump-capture say of the capture, against what is known from outside."""
+    capture = manifest["capture"]
+    codec = next((name for word, name in (("-c", "zlib"), ("-p", "snappy"), ("-z", "zstd")) if word in job.collector.split()), "lzo")
+    expected = {"id": folder.rpartition("/")[2], "state": "complete", "error": "", "hostname": "guest", "test": False,
+                "panic": "sysrq: Trigger a crash", "bytes_written": dump.stat().st_size, "codec": codec, "dump_level": 31,
+                "crc32": f"{zlib.crc32(dump.read_bytes()):08x}"}
+    wrong = {key: manifest.get(key) for key, value in expected.items() if manifest.get(key) != value}
+    if manifest["kernel"]["release"] != kernel.release:
+        wrong["kernel"] = manifest["kernel"]
+    uuid = guest.ROOT_UUID if job.target == "root" else guest.DUMP_UUID
+    if (capture["target"], capture["directory"], capture["failed_before"], capture["log_error"]) != (f"ext4 UUID={uuid}", folder, [], ""):
+        wrong["capture"] = capture
+    if not manifest["crash_time"] <= capture["begin"] <= capture["end"] <= manifest["crash_time"] + job.deadline:
+        wrong["times"] = (manifest["crash_time"], capture)
+    if not 0 < capture["least_available_kib"] < 1 << 20:
+        wrong["least_available_kib"] = capture["least_available_kib"]
+    if wrong:
+        raise TestFailure(f"vmcore.json says {wrong}, expected {expected}")
+    check(f"vmcore.json: {manifest['panic']}; crc32 {manifest['crc32']}; {capture['least_available_kib'] >> 10} MiB available at the least")
+
+
+def _check_manifest_of_failure(disk, work, check):
+    """The target has room for the log alone; what is left there says so."""
+    path, = [path for path, _, _ in disk.walk("/var/crash") if path.endswith("/vmcore.json")]
+    disk.fetch(path, work / "vmcore.json")
+    manifest = json.loads((work / "vmcore.json").read_text())
+    told = (manifest["state"], manifest["panic"], "No space left on device" in manifest["error"])
+    if told != ("incomplete", "sysrq: Trigger a crash", True):
+        raise TestFailure(f"vmcore.json of the capture that failed says: {manifest}")
+    check(f"vmcore.json: {manifest['state']}, {manifest['error']}")
 
 
 def summary(result):
