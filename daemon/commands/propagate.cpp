@@ -106,11 +106,16 @@ int propagate(const Host& host, const PropagateArguments& arguments) {
 }
 
 // Says what has changed since the last time only: this runs every day.
-void tell_change(const TargetProof& now, const std::vector<TargetProof>& before) {
-  const auto same = std::find_if(before.begin(), before.end(),
-                                 [&](const TargetProof& p) { return p.target == now.target; });
+void tell_change(const Settings& settings, const Target& target, const TargetProof& now,
+                 const std::vector<TargetProof>& before) {
+  const auto same = std::find_if(before.begin(), before.end(), [&](const TargetProof& p) {
+    return p.target == now.target && p.origin == now.origin;
+  });
   const bool known = same != before.end();
-  const std::string who = now.target + (now.origin.empty() ? "" : " (" + now.origin + ")");
+  // The default target names no path of its own.
+  const bool is_default = target.kind == TargetKind::path && target.path.empty();
+  const std::string who = target.describe() + (is_default ? settings.path : "") +
+                          (now.origin.empty() ? "" : " (" + now.origin + ")");
   if (!now.ok && (!known || same->ok || same->problem != now.problem))
     log::error(who + ": would not take a dump: " + now.problem);
   if (now.ok && known && !same->ok) log::info(who + ": takes dumps again");
@@ -124,7 +129,7 @@ int prove(const Host& host) {
   bool all_ok = true;
   for (const Target& target : settings->targets) {
     proofs.push_back(prove_target(host.paths, *settings, target, kProofLimit));
-    tell_change(proofs.back(), before);
+    tell_change(*settings, target, proofs.back(), before);
     all_ok = all_ok && proofs.back().ok;
   }
   if (const auto written = write_proofs(host.paths, proofs); !written) {

@@ -37,7 +37,8 @@ std::vector<TargetProof> read_proofs(const HostPaths& paths) {
   // A file of another version, or damaged: as good as none, the next proof replaces it.
   try {
     std::vector<TargetProof> proofs;
-    for (const json& entry : json::parse(*text).at("proofs"))
+    const json file = json::parse(*text);
+    for (const json& entry : file.at("proofs"))
       proofs.push_back(from_json(entry));
     return proofs;
   } catch (const json::exception&) {

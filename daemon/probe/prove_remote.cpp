@@ -57,8 +57,10 @@ Result<std::optional<uint64_t>> prove_ssh(const ProofJob& job, const Steps& step
   const std::string content = proof_content();
   const auto clean_up = [&] { (void)session.run("rm -f " + temporary_word + " " + path_word); };
   const auto go = [&]() -> Result<void> {
-    KDUMP_TRY(do_there(session, steps, "writing and syncing " + temporary,
-                       "dd bs=64k conv=fsync of=" + temporary_word, content));
+    KDUMP_TRY(do_there(session, steps, "writing " + temporary, "umask 077; cat >" + temporary_word,
+                       content));
+    // Old ones take no argument, and sync everything.
+    KDUMP_TRY(do_there(session, steps, "syncing " + temporary, "sync " + temporary_word));
     KDUMP_TRY(do_there(session, steps, "renaming to " + path,
                        "mv -f " + temporary_word + " " + path_word));
     KDUMP_TRY_ASSIGN(const std::string back,

@@ -1,6 +1,7 @@
 #include "makedump/sink/ssh_keys.h"
 
 #include <fcntl.h>
+#include <fnmatch.h>
 #include <sstream>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -25,6 +26,21 @@ std::string wrapped(std::string_view pem) {
     for (size_t at = 0; at == 0 || at < line.size(); at += kWidth)
       out += line.substr(at, kWidth) + "\n";
   return out;
+}
+
+// "*.example.com,!x.example.com" leaves x out. libssh counts what the first pattern says.
+bool leaves_out(std::string_view line, const std::string& name) {
+  std::istringstream patterns(std::string(line.substr(0, line.find(' '))));
+  for (std::string pattern; std::getline(patterns, pattern, ',');) {
+    if (!pattern.starts_with('!')) continue;
+    pattern.erase(0, 1);
+    // "[host]:22" is no set of characters.
+    const bool same = pattern.find('[') != std::string::npos
+                          ? pattern == name
+                          : ::fnmatch(pattern.c_str(), name.c_str(), FNM_CASEFOLD) == 0;
+    if (same) return true;
+  }
+  return false;
 }
 
 std::string lower_case(std::string text) {
@@ -81,6 +97,7 @@ std::vector<KnownHosts::Known> KnownHosts::keys_of(const SshAddress& address) co
     const bool revoked = line.text.starts_with(kRevoked);
     if (line.text.front() == '@' && !revoked) continue;
     const std::string text = revoked ? line.text.substr(kRevoked.size()) : line.text;
+    if (leaves_out(text, name)) continue;
     ssh_knownhosts_entry* entry = nullptr;
     if (::ssh_known_hosts_parse_line(name.c_str(), text.c_str(), &entry) != SSH_OK) continue;
     const ssh::KnownEntry owned(entry);

@@ -98,6 +98,7 @@ class SshServer:
         """`more` are lines of sshd_config that count before ours."""
         self.stop()
         config = self.folder / "sshd_config"
+        subsystem = "" if any(line.startswith("Subsystem") for line in more) else "Subsystem sftp internal-sftp"
         config.write_text("\n".join(more) + f"""
 Port {self.port}
 ListenAddress 127.0.0.1
@@ -106,7 +107,7 @@ PidFile none
 UsePAM no
 PasswordAuthentication yes
 KbdInteractiveAuthentication no
-Subsystem sftp internal-sftp
+{subsystem}
 LogLevel VERBOSE
 """)
         self.process = subprocess.Popen([find_sshd(), "-D", "-f", str(config), "-E", str(self.log)],
