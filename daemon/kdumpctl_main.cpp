@@ -13,6 +13,8 @@ int main(int argc, char** argv) {
   add_arming_commands(commands);
   add_capture_commands(commands);
   add_status_commands(commands);
+  add_show_commands(commands);
+  add_test_commands(commands);
   add_target_commands(commands);
   add_crashkernel_commands(commands);
   add_watch_commands(commands);

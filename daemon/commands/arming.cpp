@@ -4,6 +4,7 @@
 #include "daemon/arm/arming_state.h"
 #include "daemon/arm/service.h"
 #include "daemon/commands/command.h"
+#include "daemon/status/crash_test.h"
 #include "makedump/base/log.h"
 
 namespace kdump {
@@ -28,11 +29,20 @@ Action action_of(const char* word, ServiceState (*service)(const Host&)) {
   };
 }
 
+// What a crash test has to do with it, once that worked.
+Action then(Action action, void (*after)(const HostPaths&)) {
+  return [action = std::move(action), after](const Host& host) {
+    const int status = action(host);
+    if (status == 0) after(host.paths);
+    return status;
+  };
+}
+
 }  // namespace
 
 void add_arming_commands(Commands& commands) {
   commands.add("start", "arm: build the capture image and load it, unless one is loaded",
-               Access::change, action_of("start", start_service));
+               Access::change, then(action_of("start", start_service), say_known_crash_test));
   commands.add("stop", "disarm: unload the capture image", Access::change,
                action_of("stop", stop_service));
   commands.add("restart",
@@ -41,7 +51,7 @@ void add_arming_commands(Commands& commands) {
   commands.add("reload", "load the image that is there again; kdump.conf is not read",
                Access::change, action_of("reload", reload_service));
   commands.add("rebuild", "build the capture image, load nothing", Access::change,
-               action_of("rebuild", rebuild_service));
+               then(action_of("rebuild", rebuild_service), forget_crash_test));
   CLI::App& refresh =
       commands.add_hidden("_refresh", "what kdumpd runs when something may have changed",
                           Access::change, action_of("refresh", restart_service));

@@ -18,7 +18,9 @@ constexpr char kHidden[] = "";  // the group of commands that no text lists
 Commands::Commands() : app_("kdumpctl arms this host to save a crash of its kernel.", "kdumpctl") {
   app_.add_option("--root", root_, "work on the host whose / is DIR; nothing is armed there")
       ->type_name("DIR");
-  app_.footer("Configuration: /etc/kdump.conf. Messages go to stderr.");
+  app_.footer(
+      "'kdumpctl help COMMAND' tells the options of one. Configuration: /etc/kdump.conf,\n"
+      "/etc/kdump/policy.yaml, /etc/sysconfig/kdump. Messages go to stderr.");
   app_.require_subcommand(1);
 }
 
@@ -50,6 +52,13 @@ int Commands::run(int argc, const char* const* argv) {
   if (argc == 2 && std::string_view(argv[1]) == "help") {
     std::fputs(app_.help().c_str(), stdout);
     return 0;
+  }
+  if (argc == 3 && std::string_view(argv[1]) == "help") {
+    const auto is_meant = [&](const CLI::App* command) { return command->get_name() == argv[2]; };
+    for (const CLI::App* command : app_.get_subcommands(is_meant)) {
+      std::fputs(command->help("kdumpctl").c_str(), stdout);
+      return 0;
+    }
   }
   try {
     app_.parse(argc, argv);

@@ -42,12 +42,14 @@ class Commands {
   std::function<int()> chosen_;
 };
 
-void add_arming_commands(Commands& commands);  // start stop restart reload rebuild
+void add_arming_commands(Commands& commands);   // start stop restart reload rebuild
 void add_capture_commands(Commands& commands);  // list prune _after-crash
 // get-default-crashkernel estimate reset-crashkernel setup-crypttab
 void add_crashkernel_commands(Commands& commands);
+void add_show_commands(Commands& commands);    // show
 void add_status_commands(Commands& commands);  // status showmem
 void add_target_commands(Commands& commands);  // propagate _prove
+void add_test_commands(Commands& commands);    // test
 void add_watch_commands(Commands& commands);   // _watch
 
 }  // namespace kdump

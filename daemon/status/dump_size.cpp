@@ -104,10 +104,10 @@ Result<DumpSize> predict_dump_size(const HostPaths& paths, const Settings& setti
 
   DumpSize size;
   size.options = collector_options(settings.core_collector);
-  // MemTotal leaves out the kernel itself and its page array (64 bytes for 4 KiB), which are dumped.
+  // MemTotal leaves out the kernel itself and its page array (64 bytes for 4 KiB), which are
+  // dumped.
   const auto reserved = reserved_bytes(paths);
-  size.memory =
-      std::max(minus(system_ram(paths), reserved ? *reserved : 0), total + total / 64);
+  size.memory = std::max(minus(system_ram(paths), reserved ? *reserved : 0), total + total / 64);
 
   const unsigned level = size.options.level;
   const uint64_t huge = values["HugePages_Total"] * values["Hugepagesize"];

@@ -39,8 +39,8 @@ bool is_set(const std::string& config, const std::string& option) {
 }  // namespace
 
 std::string SignatureRules::describe() const {
-  std::string text = lockdown.empty() || lockdown == "none" ? "not locked down"
-                                                            : "locked down (" + lockdown + ")";
+  std::string text =
+      lockdown.empty() || lockdown == "none" ? "not locked down" : "locked down (" + lockdown + ")";
   if (secure_boot) text += *secure_boot ? ", Secure Boot is on" : ", Secure Boot is off";
   return text;
 }
@@ -67,8 +67,8 @@ SignatureRules read_signature_rules(const HostPaths& paths, const std::string& r
   const auto enforced = read_text_file(paths.module_signatures_enforced());
   rules.insists_on_modules = locked_down || (enforced && enforced->starts_with('Y'));
   if (rules.insists_on_modules && rules.why.empty())
-    rules.why = locked_down ? "it is locked down (" + rules.lockdown + ")"
-                            : "module.sig_enforce is on";
+    rules.why =
+        locked_down ? "it is locked down (" + rules.lockdown + ")" : "module.sig_enforce is on";
   return rules;
 }
 
