@@ -144,9 +144,9 @@ std::vector<std::string> words_of(std::string_view line) {
 // "/vmlinuz-6.1" of a GRUB that counts from the boot partition.
 std::string kernel_on_host(const HostPaths& paths, const std::string& grub_path) {
   // "(hd0,gpt2)/vmlinuz…" and "($root)/…" name the partition, too.
-  const std::string path = grub_path.starts_with('(') && grub_path.find(')') != std::string::npos
-                               ? grub_path.substr(grub_path.find(')') + 1)
-                               : grub_path;
+  std::string path = grub_path.starts_with('(') && grub_path.find(')') != std::string::npos
+                         ? grub_path.substr(grub_path.find(')') + 1)
+                         : grub_path;
   for (const char* prefix : {"", "/boot"})
     if (::access((paths.root + prefix + path).c_str(), F_OK) == 0) return prefix + path;
   // btrfs: "/@/boot/vmlinuz…" begins with a subvolume.
