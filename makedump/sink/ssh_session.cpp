@@ -36,8 +36,10 @@ std::string preferred_algorithms(const std::vector<KnownHosts::Known>& known) {
       {"ssh-rsa", "rsa-sha2-512,rsa-sha2-256"}};
   std::string first, then;
   for (const auto& [type, names] : algorithms) {
-    const bool is_known = std::any_of(
-        known.begin(), known.end(), [&](const KnownHosts::Known& k) { return k.key.type == type; });
+    const std::string& wanted = type;  // clang 14 captures no structured binding
+    const bool is_known = std::any_of(known.begin(), known.end(), [&](const KnownHosts::Known& k) {
+      return k.key.type == wanted;
+    });
     (is_known ? first : then) += names + ",";
   }
   std::string all = first + then;
