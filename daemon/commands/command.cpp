@@ -63,8 +63,7 @@ int Commands::run(int argc, const char* const* argv) {
   try {
     app_.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
-    const auto chosen = app_.get_subcommands();
-    std::fputs((chosen.empty() ? app_ : *chosen.front()).help().c_str(), stdout);
+    std::fputs(app_.help().c_str(), stdout);  // of the command that was chosen
     return 0;
   } catch (const CLI::ParseError& error) {
     const auto chosen = app_.get_subcommands();

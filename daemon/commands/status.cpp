@@ -21,7 +21,7 @@ constexpr int kOperational = 0, kCannotTell = 1, kNotOperational = 3;
 int status(const Host& host, const StatusOptions& options) {
   if (!options.verbose && !options.json) {
     const int result = report_status(host);
-    say_crash_test(host.paths);
+    if (result != kCannotTell) say_crash_test(host.paths);
     return result;
   }
   const HostStatus found = look_at_host(host);
