@@ -142,9 +142,14 @@ Room prove_nfs(const ProofJob& job, const Steps& steps) {
     std::string options = "soft,timeo=50,retrans=2,retry=0";
     if (!job.target.options.empty()) options += "," + job.target.options;
     const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(job.limit);
-    auto mounted = run_program_or_fail(
-        job.paths, {"mount", "-t", "nfs", "-o", options, job.target.nfs_source, where}, seconds);
-    if (!mounted) return std::move(mounted).error();
+    KDUMP_TRY_ASSIGN(
+        const ProgramOutput mounted,
+        run_program(job.paths, {"mount", "-t", "nfs", "-o", options, job.target.nfs_source, where},
+                    seconds));
+    // What went wrong comes first; advice to read dmesg comes last.
+    if (mounted.status != 0)
+      return Error(Errc::io,
+                   "cannot be mounted: " + mounted.error.substr(0, mounted.error.find('\n')));
     return {};
   });
 }
