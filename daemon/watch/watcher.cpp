@@ -188,6 +188,8 @@ void Watcher::retry(const Work& work) {
   seconds delay = options_.first_retry;
   for (int tried = 1; tried < tries_; ++tried)
     delay *= 3;
+  // Killed between the old image and the new one: nothing is loaded, and each second counts.
+  if (tries_ == 1 && !loaded().value_or(false)) delay = seconds(0);
   throttle_.add_later(Clock::now() + delay,
                       {.refresh = true, .hotplug = work.hotplug || work.restart});
 }
