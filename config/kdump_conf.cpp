@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "config/action_names.h"
 #include "config/core_collector.h"
 #include "config/directives.h"
 #include "config/nearest.h"
@@ -19,25 +20,6 @@ std::string_view unquoted(std::string_view value) {
     return value.substr(1, value.size() - 2);
   return value;
 }
-
-template <class Action>
-struct ActionName {
-  std::string_view word;
-  Action action;
-};
-constexpr ActionName<FailureAction> kFailureActions[] = {
-    {"reboot", FailureAction::reboot},
-    {"halt", FailureAction::halt},
-    {"poweroff", FailureAction::poweroff},
-    {"shell", FailureAction::shell},
-    {"dump_to_rootfs", FailureAction::dump_to_rootfs},
-};
-
-constexpr ActionName<FinalAction> kFinalActions[] = {
-    {"reboot", FinalAction::reboot},
-    {"halt", FinalAction::halt},
-    {"poweroff", FinalAction::poweroff},
-};
 
 class Parser {
  public:
@@ -140,9 +122,9 @@ class Parser {
              std::string(value) + "'");
         [[fallthrough]];
       case Directive::failure_action:
-        return set_action(entry.word, value, kFailureActions, settings_.failure_action);
+        return set_action(entry.word, value, kFailureActionNames, settings_.failure_action);
       case Directive::final_action:
-        return set_action(entry.word, value, kFinalActions, settings_.final_action);
+        return set_action(entry.word, value, kFinalActionNames, settings_.final_action);
       case Directive::force_rebuild:
       case Directive::force_no_rebuild:
         return set_rebuild(entry, value);
@@ -201,15 +183,15 @@ class Parser {
 
   template <class Action, size_t N>
   void set_action(std::string_view word, std::string_view value,
-                  const ActionName<Action> (&names)[N], Action& action) {
-    std::string known;
-    for (const auto& name : names) {
-      known += (known.empty() ? "" : ", ") + std::string(name.word);
-      if (name.word != value) continue;
-      action = name.action;
+                  const std::array<std::pair<Action, std::string_view>, N>& names, Action& action) {
+    if (const auto known = value_in(names, value)) {
+      action = *known;
       return;
     }
-    fail(std::string(word) + " is " + in_quotes(value) + "; write one of " + known);
+    std::string list;
+    for (const auto& name : names)
+      list += (list.empty() ? "" : ", ") + std::string(name.second);
+    fail(std::string(word) + " is " + in_quotes(value) + "; write one of " + list);
   }
 
   void set_rebuild(const DirectiveEntry& entry, std::string_view value) {

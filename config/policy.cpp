@@ -3,8 +3,11 @@
 #include <algorithm>
 #include <functional>
 #include <set>
+#include <sstream>
+#include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
+#include "config/action_names.h"
 #include "config/nearest.h"
 #include "config/quantity.h"
 #include "config/target_value.h"
@@ -16,6 +19,46 @@ namespace {
 
 // yaml-cpp needs some hundred bytes of memory for each byte of a hostile file.
 constexpr size_t kLongestFile = size_t{64} << 10;
+
+// Goes through a document before any of it is kept. Refuses aliases, with which a short file can
+// stand for an endless one, and ends what yaml-cpp would not: there is damaged YAML of which its
+// parser makes empty nodes for ever. What is thrown here is caught in read_policy(), as is what
+// yaml-cpp throws itself.
+class Inspector : public YAML::EventHandler {
+ public:
+  explicit Inspector(size_t bytes) : nodes_left_(4 * bytes + 16) {}
+
+  [[nodiscard]] const YAML::Mark& start() const { return start_; }
+
+  void OnDocumentStart(const YAML::Mark& mark) override { start_ = mark; }
+  void OnDocumentEnd() override {}
+  void OnAlias(const YAML::Mark& mark, YAML::anchor_t /*anchor*/) override {
+    throw YAML::ParserException(mark, "aliases are not taken: write the value itself");
+  }
+  void OnNull(const YAML::Mark& mark, YAML::anchor_t /*anchor*/) override { count(mark); }
+  void OnScalar(const YAML::Mark& mark, const std::string& /*tag*/, YAML::anchor_t /*anchor*/,
+                const std::string& /*value*/) override {
+    count(mark);
+  }
+  void OnSequenceStart(const YAML::Mark& mark, const std::string& /*tag*/,
+                       YAML::anchor_t /*anchor*/, YAML::EmitterStyle::value /*style*/) override {
+    count(mark);
+  }
+  void OnSequenceEnd() override {}
+  void OnMapStart(const YAML::Mark& mark, const std::string& /*tag*/, YAML::anchor_t /*anchor*/,
+                  YAML::EmitterStyle::value /*style*/) override {
+    count(mark);
+  }
+  void OnMapEnd() override {}
+
+ private:
+  void count(const YAML::Mark& mark) {
+    if (nodes_left_-- == 0) throw YAML::ParserException(mark, "the text means nothing");
+  }
+
+  size_t nodes_left_;  // a byte makes three at most: a map, its key, and no value
+  YAML::Mark start_ = YAML::Mark::null_mark();
+};
 
 class PolicyReader {
  public:
@@ -164,28 +207,21 @@ class PolicyReader {
   }
 
   void read_when_short(const Node& node) {
-    struct Word {
-      std::string_view word;
-      WhenShort meaning;
-    };
-    constexpr Word kWords[] = {{"stricter level", WhenShort::stricter_level},
-                               {"dmesg only", WhenShort::dmesg_only},
-                               {"refuse", WhenShort::refuse}};
     std::vector<WhenShort> order;
     const auto read_one = [&](const Node& item) {
       const auto text = text_of(item, "space.when_short");
       if (!text) return;
-      const auto* const known = std::ranges::find(kWords, trimmed(*text), &Word::word);
-      if (known == std::end(kWords))
+      const auto known = value_in(kWhenShortNames, trimmed(*text));
+      if (!known)
         return fail(item, "space.when_short is " + in_quotes(*text) +
                               "; write stricter level, dmesg only or refuse");
-      if (std::ranges::find(order, known->meaning) != order.end())
+      if (std::ranges::find(order, *known) != order.end())
         return fail(item, "space.when_short has " + in_quotes(*text) + " twice");
       // Both end the attempt: what follows would never be tried.
       if (!order.empty() && order.back() != WhenShort::stricter_level)
         return fail(item, "space.when_short: nothing is tried after dmesg only or refuse; remove " +
                               in_quotes(*text));
-      order.push_back(known->meaning);
+      order.push_back(*known);
     };
     if (node.IsSequence())
       for (const auto& item : node)
@@ -247,14 +283,10 @@ class PolicyReader {
   void read_image(const Node& node) {
     const auto text = text_of(node, "image");
     if (!text) return;
-    if (*text == "auto")
-      settings_.image_kind = ImageKind::automatic;
-    else if (*text == "native")
-      settings_.image_kind = ImageKind::native;
-    else if (*text == "dracut")
-      settings_.image_kind = ImageKind::dracut;
-    else
-      fail(node, "image is " + in_quotes(*text) + "; write auto, native or dracut");
+    const auto known = value_in(kImageKindNames, *text);
+    if (!known)
+      return fail(node, "image is " + in_quotes(*text) + "; write auto, native or dracut");
+    settings_.image_kind = *known;
   }
 
   void read_notify(const Node& node) {
@@ -402,12 +434,17 @@ void read_policy(std::string_view text, const std::string& name, Draft& draft) {
     return draft.fail(name, "the file holds a NUL byte: this is not a text file", Errc::bad_input);
   PolicyReader reader(name, draft);
   try {
-    const std::vector<YAML::Node> documents = YAML::LoadAll(std::string(text));
-    if (documents.size() > 1)
-      return reader.fail(documents[1].Mark(), "the file holds more than one YAML document");
+    std::istringstream stream{std::string(text)};
+    YAML::Parser parser(stream);
+    Inspector inspector(text.size());
     // All in comments, as it is shipped.
-    if (documents.empty() || documents.front().IsNull()) return;
-    reader.read(documents.front());
+    if (!parser.HandleNextDocument(inspector)) return;
+    if (parser) {
+      parser.HandleNextDocument(inspector);
+      return reader.fail(inspector.start(), "the file holds more than one YAML document");
+    }
+    const YAML::Node document = YAML::Load(std::string(text));
+    if (!document.IsNull()) reader.read(document);
   } catch (const YAML::Exception& error) {
     reader.fail(error.mark, "not valid YAML: " + shown(error.msg));
   } catch (const std::exception& error) {

@@ -16,6 +16,7 @@ int main(int argc, char** argv) {
   add_show_commands(commands);
   add_test_commands(commands);
   add_target_commands(commands);
+  add_config_commands(commands);
   add_crashkernel_commands(commands);
   add_watch_commands(commands);
   return commands.run(argc, argv);

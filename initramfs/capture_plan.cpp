@@ -5,39 +5,13 @@
 #include <functional>
 #include <optional>
 
+#include "config/action_names.h"
+
 namespace kdump {
 
 namespace {
 
 constexpr size_t kLongestPlan = size_t{64} * 1024;
-
-constexpr std::array kFailureActions = {
-    std::pair{FailureAction::reboot, std::string_view("reboot")},
-    std::pair{FailureAction::halt, std::string_view("halt")},
-    std::pair{FailureAction::poweroff, std::string_view("poweroff")},
-    std::pair{FailureAction::shell, std::string_view("shell")},
-    std::pair{FailureAction::dump_to_rootfs, std::string_view("dump_to_rootfs")},
-};
-
-constexpr std::array kFinalActions = {
-    std::pair{FinalAction::reboot, std::string_view("reboot")},
-    std::pair{FinalAction::halt, std::string_view("halt")},
-    std::pair{FinalAction::poweroff, std::string_view("poweroff")},
-};
-
-template <class Table, class Action>
-std::string_view name_in(const Table& table, Action action) {
-  for (const auto& [value, name] : table)
-    if (value == action) return name;
-  return "?";
-}
-
-template <class Action, class Table>
-std::optional<Action> action_in(const Table& table, std::string_view wanted) {
-  for (const auto& [value, name] : table)
-    if (name == wanted) return value;
-  return std::nullopt;
-}
 
 bool is_plain(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
@@ -211,13 +185,13 @@ class PlanReader {
       return {};
     }
     if (key == "failure_action") {
-      const auto action = action_in<FailureAction>(kFailureActions, value);
+      const auto action = value_in(kFailureActionNames, value);
       if (!action) return bad("no such failure_action: " + value);
       plan_.failure_action = *action;
       return {};
     }
     if (key == "final_action") {
-      const auto action = action_in<FinalAction>(kFinalActions, value);
+      const auto action = value_in(kFinalActionNames, value);
       if (!action) return bad("no such final_action: " + value);
       plan_.final_action = *action;
       return {};
@@ -257,11 +231,11 @@ class PlanReader {
 }  // namespace
 
 std::string_view name_of(FailureAction action) {
-  return name_in(kFailureActions, action);
+  return name_in(kFailureActionNames, action);
 }
 
 std::string_view name_of(FinalAction action) {
-  return name_in(kFinalActions, action);
+  return name_in(kFinalActionNames, action);
 }
 
 std::string encode(const CapturePlan& plan) {

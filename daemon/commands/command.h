@@ -11,8 +11,9 @@
 namespace kdump {
 
 enum class Access {
-  look,    // for everybody; takes the lock when it can
-  change,  // needs root and the lock
+  configure,  // for everybody, without the lock, and on hosts that have no kdump.conf yet
+  look,       // for everybody; takes the lock when it can
+  change,     // needs root and the lock
   // Needs root, and takes the lock itself where it must: for what waits for a person or a network.
   change_unlocked,
 };
@@ -44,6 +45,7 @@ class Commands {
 
 void add_arming_commands(Commands& commands);   // start stop restart reload rebuild
 void add_capture_commands(Commands& commands);  // list prune _after-crash
+void add_config_commands(Commands& commands);   // config check, show, import
 // get-default-crashkernel estimate reset-crashkernel setup-crypttab
 void add_crashkernel_commands(Commands& commands);
 void add_show_commands(Commands& commands);    // show

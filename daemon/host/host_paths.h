@@ -20,6 +20,9 @@ struct HostPaths {
     const std::string debian = root + "/etc/default/kdump";
     return ::access(rhel.c_str(), F_OK) != 0 && ::access(debian.c_str(), F_OK) == 0 ? debian : rhel;
   }
+  // openSUSE's kdump and Debian's kdump-tools: what 'config import' reads.
+  [[nodiscard]] std::string suse_sysconfig() const { return root + "/etc/sysconfig/kdump"; }
+  [[nodiscard]] std::string debian_kdump_tools() const { return root + "/etc/default/kdump-tools"; }
   [[nodiscard]] ConfigFiles config_files() const { return {kdump_conf(), policy(), sysconfig()}; }
   // pre.d, post.d and emergency.d: programs of the admin's, in RHEL's layout.
   [[nodiscard]] std::string hooks() const { return root + "/etc/kdump"; }

@@ -55,7 +55,7 @@ _kdumpctl() {
             case $part in
             '') words='check show import --help' ;;
             show) words='--json --help' ;;
-            import) words='--from --output --write --help' ;;
+            import) words='--from --output --write --force --help' ;;
             *) words='--help' ;;
             esac
             ;;

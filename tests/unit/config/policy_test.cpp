@@ -162,7 +162,7 @@ const Bad kBad[] = {
     {"image: auto\nimage: native", "policy.yaml:2:1: image is there twice; keep one of them"},
     {"[a]: 1", "policy.yaml:1:1: this file: a key is a word"},
     {"image: auto\n---\nimage: native",
-     "policy.yaml:3:1: the file holds more than one YAML document"},
+     "policy.yaml:2:1: the file holds more than one YAML document"},
     {"limits: {stall: 10}",
      "policy.yaml:1:17: limits.stall is '10'; write a whole number with s, min, h or d, such as "
      "10min"},

@@ -92,7 +92,7 @@ const Impossible kImpossible[] = {
     {"no config", [](FakeHost& fake) { fake.remove("/etc/kdump.conf"); },
      "kdump: Error: No kdump config file found!"},
     {"bad config", [](FakeHost& fake) { fake.write("/etc/kdump.conf", "#\nnfs host:/export\n"); },
-     "/etc/kdump.conf:2: 'nfs' is not supported by this version of kdumpd"},
+     "/etc/kdump.conf:2: 'nfs host:/export' is not supported by this version of kdumpd"},
     {"no kernel", [](FakeHost& fake) { fake.remove("/boot"); },
      "kdump: no kernel file of the running kernel"},
     {"not a kernel", [](FakeHost& fake) { fake.write("/boot/vmlinuz-" + kRelease, "junk"); },
