@@ -2,12 +2,16 @@
 #include <sys/stat.h>
 
 #include "daemon/commands/command.h"
+#include "daemon/host/journal.h"
 #include "makedump/base/log.h"
 
 int main(int argc, char** argv) {
   using namespace kdump;
   ::umask(0077);  // what is written here holds the host's secrets sooner or later
-  log::open("kdump", log::Where::standard_error);
+  if (started_by_kdumpd())
+    open_journal("kdump");
+  else
+    log::open("kdump", log::Where::standard_error);
 
   Commands commands;
   add_arming_commands(commands);

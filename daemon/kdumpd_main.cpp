@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "daemon/arm/kexec.h"
+#include "daemon/host/journal.h"
 #include "daemon/watch/notify.h"
 #include "daemon/watch/watcher.h"
 #include "makedump/base/log.h"
@@ -56,7 +57,7 @@ Result<int> run() {
 
 int main(int argc, char** /*argv*/) {
   ::umask(0077);
-  log::open("kdump", log::Where::journal_stream);
+  open_journal("kdump");
   if (argc != 1) {
     log::error("kdumpd takes no arguments; it is started by systemd as kdumpd.service");
     return 1;

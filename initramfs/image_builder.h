@@ -7,19 +7,13 @@
 #include <vector>
 
 #include "initramfs/capture_plan.h"
+#include "initramfs/image_recipe.h"
 
 namespace kdump {
 
-struct ImageOptions {
-  std::string kernel_release;      // /lib/modules/<release>
-  std::string modules_root = "/";  // where lib/modules is
-  std::string programs_directory;  // holds kdump-capture and makedump
-  std::string output;              // published atomically, mode 0600
-};
-
 struct ImageReport {
   uint64_t compressed_bytes = 0, unpacked_bytes = 0;
-  std::vector<std::string> modules;  // in load order
+  std::vector<std::string> modules;  // paths in the image, in load order
   std::vector<std::string> libraries;
 };
 
@@ -28,6 +22,7 @@ struct ImageReport {
 // assemble (LVM, LUKS, md, multipath), with the way out.
 Result<CapturePlan> resolve_target(const Settings& settings);
 
-Result<ImageReport> build_image(const CapturePlan& plan, const ImageOptions& options);
+// Published atomically as `output`, mode 0600.
+Result<ImageReport> build_image(const ImageRecipe& recipe, const std::string& output);
 
 }  // namespace kdump

@@ -12,6 +12,7 @@
 #include "initramfs/cpio.h"
 #include "initramfs/elf_closure.h"
 #include "initramfs/elf_file.h"
+#include "initramfs/image_record.h"
 #include "makedump/base/fd.h"
 #include "makedump/base/units.h"
 #include "makedump/compress/unpack.h"
@@ -161,7 +162,9 @@ class Inspector {
 
 Result<ImageContents> inspect_image(const std::string& path, const std::string& release) {
   KDUMP_TRY_ASSIGN(const std::string packed, read_text_file(path, kLargestImage));
-  auto archive = unpack_image(as_bytes(packed));
+  const Bytes image = as_bytes(packed);
+  KDUMP_TRY_ASSIGN(const VerifiedImage verified, verify_image(image, path));
+  auto archive = unpack_image(image.subspan(verified.archive_offset));
   if (!archive) return std::move(archive).error().context(path);
   KDUMP_TRY_ASSIGN(const auto files, read_cpio(*archive, path));
 

@@ -1,5 +1,8 @@
 #include "daemon/arm/arm.h"
 
+#include <algorithm>
+#include <array>
+#include <ctime>
 #include <filesystem>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -9,6 +12,8 @@
 #include "config/sysconfig.h"
 #include "daemon/arm/command_line_host.h"
 #include "daemon/arm/last_good.h"
+#include "initramfs/digest.h"
+#include "initramfs/image_record.h"
 #include "initramfs/support.h"
 #include "makedump/base/fd.h"
 #include "makedump/base/units.h"
@@ -16,6 +21,8 @@
 namespace kdump {
 
 namespace {
+
+namespace fs = std::filesystem;
 
 Result<uint64_t> check_reservation(const HostPaths& paths) {
   KDUMP_TRY_ASSIGN(const uint64_t bytes, reserved_bytes(paths));
@@ -28,10 +35,25 @@ Result<uint64_t> check_reservation(const HostPaths& paths) {
   return bytes;
 }
 
+// KEXEC_ARGS is for kexec-tools, which are not used here. Words that choose the system call ask for
+// what happens anyway.
+void warn_about_kexec_args(const HostPaths& paths, const Sysconfig& sysconfig,
+                           std::vector<std::string>& warnings) {
+  constexpr std::array<std::string_view, 6> kHarmless = {
+      "-s", "-c", "-a", "--kexec-file-syscall", "--kexec-syscall", "--kexec-syscall-auto"};
+  for (const std::string& word : split_parameters(sysconfig.kexec_args))
+    if (std::ranges::find(kHarmless, word) == kHarmless.end())
+      warnings.push_back(paths.sysconfig() + ": KEXEC_ARGS: " + word +
+                         " has no effect: kdumpd loads with kexec_file_load, without kexec");
+}
+
 Result<std::string> plan_command_line(const Host& host, const Settings& loaded,
                                       const KernelImage& kernel) {
   KDUMP_TRY_ASSIGN(const CommandLineHost facts, read_command_line_host(host.paths));
-  KDUMP_TRY_ASSIGN(const CommandLineSettings settings, command_line_settings(loaded, host.machine));
+  KDUMP_TRY_ASSIGN(CommandLineSettings settings, command_line_settings(loaded, host.machine));
+  // kdump-capture's level of messages; RHEL's initrd reads the same word.
+  if (const int level = loaded.sysconfig.std_log_level; level != Sysconfig{}.std_log_level)
+    settings.append += " rd.kdumploglvl=" + std::to_string(level);
   std::string line = capture_command_line(settings, facts);
   KDUMP_TRY(check_command_line_length(line, kernel.command_line_size));
   return line;
@@ -43,8 +65,8 @@ std::vector<std::string> warn_about_hooks(const HostPaths& paths) {
   for (const char* name : {"pre.d", "post.d", "emergency.d"}) {
     const std::string directory = paths.hooks() + "/" + name;
     std::error_code error;
-    const auto first = std::filesystem::directory_iterator(directory, error);
-    if (!error && first != std::filesystem::directory_iterator())
+    const auto first = fs::directory_iterator(directory, error);
+    if (!error && first != fs::directory_iterator())
       warnings.push_back(directory + ": programs in it are not run by this version of kdumpd");
   }
   return warnings;
@@ -54,6 +76,52 @@ Result<void> make_state_directory(const HostPaths& paths) {
   if (::mkdir(paths.state().c_str(), 0700) != 0 && errno != EEXIST)
     return Error::from_errno(paths.state());
   return {};
+}
+
+// Half images of builders that were killed, of this kernel or of one that is gone.
+void remove_leftovers(const HostPaths& paths) {
+  std::error_code failed;
+  for (fs::directory_iterator it(paths.state(), failed), end; !failed && it != end;
+       it.increment(failed)) {
+    const std::string name = it->path().filename();
+    if (name.starts_with("initramfs-") && name.ends_with(".img.new"))
+      (void)::unlink(it->path().c_str());
+  }
+}
+
+Result<ImageRecipe> planned_recipe(const Host& host, const ArmPlan& plan) {
+  ImageOptions options;
+  options.kernel_release = plan.kernel.release;
+  options.modules_root = host.paths.modules_root();
+  options.programs_directory = host.programs_directory;
+  auto recipe = host.image_recipe(plan.capture, options);
+  if (!recipe) return std::move(recipe).error().context("building " + plan.image);
+  return recipe;
+}
+
+// What an image that is to be loaded again will do. One that kdumpd did not build is taken only
+// when it is the one that is loaded: nobody can tell whether another one is whole.
+Result<CapturePlan> plan_in_image(const HostPaths& paths, const std::string& image) {
+  KDUMP_TRY_ASSIGN(const VerifiedImage verified, verify_image(image));
+  if (verified.record) return decode_capture_plan(verified.record->plan, image);
+  const auto state = read_arming_state(paths);
+  if (state && state->holding.image_digest == verified.digest) return CapturePlan{};
+  return Error(Errc::bad_input,
+               image +
+                   ": was not built by kdumpd, and is not what is loaded; 'kdumpctl restart' "
+                   "builds a new one");
+}
+
+Result<Holding> load(const Host& host, const CrashImage& image) {
+  KDUMP_TRY_ASSIGN(GivenImage given, load_crash_image(host.paths, host.kexec_file_load, image));
+  Holding holding;
+  holding.kernel = image.kernel;
+  holding.image = image.initrd;
+  holding.kernel_digest = std::move(given.kernel_digest);
+  holding.image_digest = std::move(given.image_digest);
+  holding.command_line = image.command_line;
+  holding.loaded_at = ::time(nullptr);
+  return holding;
 }
 
 }  // namespace
@@ -74,43 +142,46 @@ Result<ArmPlan> plan_arming(const Host& host) {
   for (std::string& warning : warn_about_hooks(host.paths))
     plan.warnings.push_back(std::move(warning));
 
+  warn_about_kexec_args(host.paths, plan.settings.sysconfig, plan.warnings);
+
   // Which kernel, told what
-  KDUMP_TRY_ASSIGN(plan.kernel, find_kernel(host.paths, host.release, host.machine));
+  KDUMP_TRY_ASSIGN(plan.kernel, choose_kernel(host, plan.settings.sysconfig));
   KDUMP_TRY_ASSIGN(plan.command_line, plan_command_line(host, plan.settings, plan.kernel));
 
   // Where dumps go
   KDUMP_TRY_ASSIGN(plan.capture, host.resolve_target(plan.settings));
 
-  plan.image = host.paths.image(host.release);
+  plan.image = host.paths.image(plan.kernel.release);
   return plan;
 }
 
 Result<ArmPlan> plan_reload(const Host& host) {
   ArmPlan plan;
   KDUMP_TRY_ASSIGN(plan.reserved, check_reservation(host.paths));
-  KDUMP_TRY_ASSIGN(plan.kernel, find_kernel(host.paths, host.release, host.machine));
   KDUMP_TRY_ASSIGN(plan.settings.sysconfig, load_sysconfig(host.paths.sysconfig()));
+  KDUMP_TRY_ASSIGN(plan.kernel, choose_kernel(host, plan.settings.sysconfig));
   KDUMP_TRY_ASSIGN(plan.command_line, plan_command_line(host, plan.settings, plan.kernel));
-  plan.image = host.paths.image(host.release);
+  plan.image = host.paths.image(plan.kernel.release);
   if (::access(plan.image.c_str(), R_OK) != 0)
     return Error::from_errno(plan.image)
         .context("there is no capture image to load again; 'kdumpctl restart' builds one");
+  KDUMP_TRY_ASSIGN(plan.capture, plan_in_image(host.paths, plan.image));
   KDUMP_TRY(check_planned(host, plan));
   return plan;
 }
 
-bool image_is_fresh(const ArmPlan& plan) {
-  return plan.settings.rebuild == Rebuild::never && ::access(plan.image.c_str(), R_OK) == 0;
+Result<Freshness> planned_freshness(const Host& host, const ArmPlan& plan) {
+  KDUMP_TRY_ASSIGN(const ImageRecipe recipe, planned_recipe(host, plan));
+  KDUMP_TRY_ASSIGN(Freshness freshness, image_freshness(recipe, plan.image));
+  if (plan.settings.rebuild == Rebuild::never && freshness.usable) freshness.reasons.clear();
+  return freshness;
 }
 
 Result<uint64_t> build_planned(const Host& host, const ArmPlan& plan) {
+  KDUMP_TRY_ASSIGN(const ImageRecipe recipe, planned_recipe(host, plan));
   KDUMP_TRY(make_state_directory(host.paths));
-  ImageOptions options;
-  options.kernel_release = host.release;
-  options.modules_root = host.paths.modules_root();
-  options.programs_directory = host.programs_directory;
-  options.output = plan.image;
-  if (auto report = host.build_image(plan.capture, options); !report)
+  remove_leftovers(host.paths);
+  if (auto report = host.build_image(recipe, plan.image); !report)
     return std::move(report).error().context("building " + plan.image);
   return check_planned(host, plan);
 }
@@ -130,10 +201,23 @@ Result<uint64_t> check_planned(const Host& host, const ArmPlan& plan) {
                    " reserved for the crash kernel: boot with a larger crashkernel=");
 }
 
+Result<Holding> planned_holding(const ArmPlan& plan) {
+  Holding holding;
+  holding.kernel = plan.kernel.path;
+  holding.image = plan.image;
+  holding.command_line = plan.command_line;
+  KDUMP_TRY_ASSIGN(FileDigest kernel, file_digest(plan.kernel.path));
+  KDUMP_TRY_ASSIGN(FileDigest image, file_digest(plan.image));
+  holding.kernel_digest = std::move(kernel.digest);
+  holding.image_digest = std::move(image.digest);
+  return holding;
+}
+
 LoadOutcome load_planned(const Host& host, const ArmPlan& plan) {
   LoadOutcome outcome;
   const CrashImage image{plan.kernel.path, plan.image, plan.command_line};
-  if (auto loaded = load_crash_image(host.paths, host.kexec_file_load, image); !loaded) {
+  auto loaded = load(host, image);
+  if (!loaded) {
     outcome.problems.push_back(loaded.error().message());
     // Some refusals come before the old image is freed.
     const auto still_loaded = crash_image_loaded(host.paths);
@@ -141,18 +225,32 @@ LoadOutcome load_planned(const Host& host, const ArmPlan& plan) {
       outcome.loaded = Loaded::kept;
       return outcome;
     }
-    const auto before = last_good(host, plan.kernel.path);
-    if (!before) return outcome;
-    if (auto again = load_crash_image(host.paths, host.kexec_file_load, *before); !again)
-      outcome.problems.push_back("loading " + before->initrd +
-                                 " instead: " + again.error().message());
-    else
-      outcome.loaded = Loaded::last_good;
+    LoadOutcome before = load_last_good(host);
+    outcome.loaded = before.loaded;
+    outcome.holding = std::move(before.holding);
+    std::ranges::move(before.problems, std::back_inserter(outcome.problems));
     return outcome;
   }
   outcome.loaded = Loaded::new_image;
-  if (auto kept = remember_last_good(host, image); !kept)
+  outcome.holding = *std::move(loaded);
+  if (auto kept = remember_last_good(host, image, outcome.holding.image_digest); !kept)
     outcome.problems.push_back("this image is not kept for bad times: " + kept.error().message());
+  return outcome;
+}
+
+LoadOutcome load_last_good(const Host& host) {
+  LoadOutcome outcome;
+  const auto before = last_good(host);
+  if (!before) return outcome;
+  auto again = load(host, *before);
+  if (again) {
+    outcome.loaded = Loaded::last_good;
+    outcome.holding = *std::move(again);
+    return outcome;
+  }
+  outcome.problems.push_back("loading " + before->initrd + " instead: " + again.error().message());
+  const auto still_loaded = crash_image_loaded(host.paths);
+  if (still_loaded && *still_loaded) outcome.loaded = Loaded::kept;
   return outcome;
 }
 

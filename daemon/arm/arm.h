@@ -2,7 +2,8 @@
 //
 // Three steps, because the kernel frees the loaded crash image before it looks at a new one: what
 // can be known beforehand is decided and checked by plan_arming(), the image is built by
-// build_planned(), and only then load_planned() touches what is loaded.
+// build_planned() if planned_freshness() says that it has to be, and only then load_planned()
+// touches what is loaded.
 #pragma once
 
 #include <cstdint>
@@ -10,9 +11,11 @@
 #include <vector>
 
 #include "config/settings.h"
+#include "daemon/arm/arming_state.h"
 #include "daemon/arm/kernel_image.h"
 #include "daemon/host/host.h"
 #include "initramfs/capture_plan.h"
+#include "initramfs/freshness.h"
 
 namespace kdump {
 
@@ -29,15 +32,18 @@ struct ArmPlan {
 // Reads everything, changes nothing.
 Result<ArmPlan> plan_arming(const Host& host);
 
-// Whether the image that is there can be used as it is. Only kdump.conf's force_no_rebuild says so;
-// else it is built anew at each start, which is the way to be certain that it is the right one.
-bool image_is_fresh(const ArmPlan& plan);
+// Whether the image that is there is the one that would be built now, and why not. With
+// kdump.conf's force_no_rebuild any image is, unless it is damaged.
+Result<Freshness> planned_freshness(const Host& host, const ArmPlan& plan);
 
 // Builds the capture image that the plan needs and checks that it fits into the reserved memory.
 // Returns its size.
 Result<uint64_t> build_planned(const Host& host, const ArmPlan& plan);
 // The check alone, of the image that is there.
 Result<uint64_t> check_planned(const Host& host, const ArmPlan& plan);
+
+// What load_planned() would give the kernel.
+Result<Holding> planned_holding(const ArmPlan& plan);
 
 enum class Loaded {
   new_image,
@@ -50,10 +56,14 @@ enum class Loaded {
 
 struct LoadOutcome {
   Loaded loaded = Loaded::nothing;
+  Holding holding;                    // of new_image and last_good
   std::vector<std::string> problems;  // none if the new image is loaded and remembered
 };
 
 LoadOutcome load_planned(const Host& host, const ArmPlan& plan);
+
+// Loads once more what the kernel took last: its list of memory and CPUs is made when it is loaded.
+LoadOutcome load_last_good(const Host& host);
 
 // What RHEL's "reload" does: the image that is there, with the command line of now, and kdump.conf
 // not read.

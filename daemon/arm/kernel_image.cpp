@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 #include <vector>
 
 #include "makedump/base/fd.h"
@@ -32,6 +33,27 @@ std::string release_in(Bytes head) {
   if (at >= head.size()) return {};
   const std::string_view text = as_text(head.subspan(at));
   return std::string(text.substr(0, text.find_first_of(std::string_view(" \0", 2))));
+}
+
+// In the order in which they are looked at. Below /boot, kernel-install puts kernels into folders
+// named by the machine.
+std::vector<std::string> candidates_for(const HostPaths& paths, const std::string& release,
+                                        const Sysconfig& places) {
+  const std::string file = places.image + "-" + release + places.image_extension;
+  if (!places.boot_directory.empty()) return {paths.root + places.boot_directory + "/" + file};
+  std::string machine_id;
+  if (auto text = read_text_file(paths.machine_id()))
+    machine_id = text->substr(0, text->find('\n'));
+  std::vector<std::string> candidates;
+  for (const std::string& directory : paths.boot_directories()) {
+    candidates.push_back(directory + "/" + file);
+    if (machine_id.empty()) continue;
+    const std::string own = directory + "/" + machine_id + "/" + release + "/";
+    candidates.push_back(own + places.image);
+    candidates.push_back(own + "linux");
+  }
+  candidates.push_back(paths.modules(release) + "/" + places.image);
+  return candidates;
 }
 
 }  // namespace
@@ -67,18 +89,15 @@ Result<KernelImage> check_bzimage(Bytes head, const std::string& path, const std
 }
 
 Result<KernelImage> find_kernel(const HostPaths& paths, const std::string& release,
-                                const std::string& machine) {
+                                const std::string& machine, const Sysconfig& places) {
   if (machine != "x86_64")
     return Error(Errc::unsupported, "arming machines of type " + machine +
                                         " is not supported by this version of kdumpd");
-  const std::vector<std::string> candidates = {
-      paths.boot() + "/vmlinuz-" + release,
-      paths.modules(release) + "/vmlinuz",
-  };
+  const std::vector<std::string> candidates = candidates_for(paths, release, places);
   for (const std::string& path : candidates) {
     auto fd = open_file(path, O_RDONLY);
     if (!fd) {
-      if (fd.error().sys_errno() == ENOENT) continue;
+      if (fd.error().sys_errno() == ENOENT || fd.error().sys_errno() == ENOTDIR) continue;
       return std::move(fd).error();
     }
     std::vector<std::byte> head(kHeadBytes);
@@ -86,13 +105,32 @@ Result<KernelImage> find_kernel(const HostPaths& paths, const std::string& relea
     KDUMP_TRY_ASSIGN(KernelImage image, check_bzimage(Bytes(head).first(length), path, release));
     struct stat status {};
     if (::fstat(fd->get(), &status) != 0) return Error::from_errno(path);
+    image.release = release;
     image.file_bytes = static_cast<uint64_t>(status.st_size);
     return image;
   }
-  return Error(Errc::not_found, "no kernel file of the running kernel " + release + ": neither " +
-                                    candidates[0] + " nor " + candidates[1] +
-                                    " exists; was the kernel package removed or updated? Then "
-                                    "reboot into an installed kernel");
+  std::string looked;
+  for (const std::string& path : candidates)
+    looked += (looked.empty() ? "" : ", ") + path;
+  return Error(Errc::not_found, "no kernel file of kernel " + release + " (looked for " + looked +
+                                    "): was its package removed or updated? Then reboot into an "
+                                    "installed kernel");
+}
+
+Result<KernelImage> choose_kernel(const Host& host, const Sysconfig& sysconfig) {
+  if (!sysconfig.kernel_release.empty()) {
+    auto kernel = find_kernel(host.paths, sysconfig.kernel_release, host.machine, sysconfig);
+    if (!kernel)
+      return std::move(kernel).error().context(host.paths.sysconfig() + ": KDUMP_KERNELVER");
+    return kernel;
+  }
+  constexpr std::string_view kDebug = "+debug";
+  if (host.release.ends_with(kDebug)) {
+    const std::string plain = host.release.substr(0, host.release.size() - kDebug.size());
+    auto kernel = find_kernel(host.paths, plain, host.machine, sysconfig);
+    if (kernel && ::access(host.paths.modules(plain).c_str(), F_OK) == 0) return kernel;
+  }
+  return find_kernel(host.paths, host.release, host.machine, sysconfig);
 }
 
 }  // namespace kdump

@@ -9,6 +9,8 @@
 #include <unistd.h>
 
 #include "daemon/host/iomem.h"
+#include "initramfs/digest.h"
+#include "initramfs/image_record.h"
 #include "makedump/base/fd.h"
 
 namespace kdump {
@@ -173,6 +175,11 @@ std::optional<uint64_t> largest_reserved_region(const HostPaths& paths) {
   return largest;
 }
 
+bool kernel_updates_hotplug(const HostPaths& paths, const std::string& subsystem) {
+  const auto text = read_text_file(paths.sys_devices() + "/" + subsystem + "/crash_hotplug");
+  return text && text->starts_with('1');
+}
+
 Result<void> check_loading_allowed(const HostPaths& paths) {
   const auto disabled = read_text_file(paths.load_disabled());
   if (disabled && first_line(*disabled) == "1")
@@ -187,14 +194,19 @@ Result<void> check_loading_allowed(const HostPaths& paths) {
   return {};
 }
 
-Result<void> load_crash_image(const HostPaths& paths, const KexecFileLoad& kexec_file_load,
-                              const CrashImage& image) {
+Result<GivenImage> load_crash_image(const HostPaths& paths, const KexecFileLoad& kexec_file_load,
+                                    const CrashImage& image) {
   KDUMP_TRY_ASSIGN(const Fd kernel, open_file(image.kernel, O_RDONLY));
   KDUMP_TRY_ASSIGN(const Fd initrd, open_file(image.initrd, O_RDONLY));
+  // Through the descriptors that the kernel gets: what was checked is what is loaded.
+  KDUMP_TRY_ASSIGN(FileDigest kernel_content, file_digest(kernel, image.kernel));
+  KDUMP_TRY_ASSIGN(VerifiedImage verified, verify_image(initrd, image.initrd));
+  if (!image.initrd_digest.empty() && image.initrd_digest != verified.digest)
+    return Error(Errc::bad_input, image.initrd + ": is not the image that was loaded before");
   const int error = call_patiently(
       [&] { return kexec_file_load(kernel.get(), initrd.get(), image.command_line, kOnCrash); });
   if (error != 0) return explain(paths, image, error);
-  return {};
+  return GivenImage{std::move(kernel_content.digest), std::move(verified.digest)};
 }
 
 Result<void> unload_crash_image(const HostPaths& paths, const KexecFileLoad& kexec_file_load) {

@@ -27,6 +27,10 @@ Result<uint64_t> reserved_bytes(const HostPaths& paths);
 // Nothing when it cannot be told, as for a reader who is not root.
 std::optional<uint64_t> largest_reserved_region(const HostPaths& paths);
 
+// Whether the kernel keeps the loaded image's list of memory ("memory") or CPUs ("cpu") up to date
+// by itself.
+bool kernel_updates_hotplug(const HostPaths& paths, const std::string& subsystem);
+
 // Why a load is bound to fail before it is tried, as far as the kernel says so: loading switched
 // off until the next boot, or its allowance of loads used up.
 Result<void> check_loading_allowed(const HostPaths& paths);
@@ -35,12 +39,19 @@ struct CrashImage {
   std::string kernel;  // files
   std::string initrd;
   std::string command_line;
+  std::string initrd_digest{};  // if it is known: nothing else is loaded
 };
 
-// The kernel throws the loaded crash image away before it looks at the new one: after a failure,
-// nothing may be loaded any more (ask crash_image_loaded).
-Result<void> load_crash_image(const HostPaths& paths, const KexecFileLoad& kexec_file_load,
-                              const CrashImage& image);
+// What the kernel was given: digests of the very files, as they were read right before.
+struct GivenImage {
+  std::string kernel_digest, image_digest;
+};
+
+// Reads the image before the kernel does: one that is damaged is refused here, and costs nothing.
+// After that, the kernel throws the loaded crash image away before it looks at the new one: after a
+// failure, nothing may be loaded any more (ask crash_image_loaded).
+Result<GivenImage> load_crash_image(const HostPaths& paths, const KexecFileLoad& kexec_file_load,
+                                    const CrashImage& image);
 Result<void> unload_crash_image(const HostPaths& paths, const KexecFileLoad& kexec_file_load);
 
 }  // namespace kdump

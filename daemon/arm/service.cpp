@@ -1,5 +1,9 @@
 #include "daemon/arm/service.h"
 
+#include <ctime>
+#include <utility>
+
+#include "daemon/host/journal.h"
 #include "makedump/base/log.h"
 #include "makedump/base/units.h"
 
@@ -7,59 +11,166 @@ namespace kdump {
 
 namespace {
 
-Armed armed_now(const Host& host) {
-  const auto loaded = crash_image_loaded(host.paths);
-  return loaded && *loaded ? Armed::with_older_image : Armed::no;
-}
+constexpr size_t kMostReasons = 3;  // in one line
 
-// Nothing was touched yet: what was loaded before still is.
-ServiceState give_up(const Host& host, const std::string& why) {
-  log::error(why);
-  ServiceState state;
-  state.armed = armed_now(host);
-  state.summary = state.armed == Armed::no
-                      ? "Not armed: " + why
-                      : "Armed with the image loaded before, not with what is configured: " + why;
-  if (state.armed != Armed::no) log::warning("the capture image loaded before stays armed");
-  return state;
-}
-
-std::string describe(const Host& host, const ArmPlan& plan) {
-  std::string text = "Armed for " + host.release;
+std::string describe(const ArmPlan& plan) {
+  std::string text = "Armed for " + plan.kernel.release;
   if (!plan.capture.device.empty())
     text += ": dumps go to " + plan.capture.device + " in " + plan.capture.directory;
   return text + ", " + human_bytes(plan.reserved) + " reserved";
 }
 
-ServiceState load(const Host& host, const ArmPlan& plan) {
-  const LoadOutcome outcome = load_planned(host, plan);
-  ServiceState state;
-  state.ok = outcome.loaded == Loaded::new_image;
-  for (const std::string& problem : outcome.problems)
-    state.ok ? log::warning(problem) : log::error(problem);
-  const std::string why = outcome.problems.empty() ? "" : outcome.problems.front();
-  switch (outcome.loaded) {
-    case Loaded::new_image:
-      state.armed = Armed::yes;
-      state.summary = describe(host, plan);
-      break;
-    case Loaded::kept:
-      state.armed = Armed::with_older_image;
-      state.summary = "Armed with the image loaded before, not with what is configured: " + why;
-      log::warning("the capture image loaded before stays armed");
-      break;
-    case Loaded::last_good:
-      state.armed = Armed::with_older_image;
-      state.summary = "Armed with the last image that worked, not with what is configured: " + why;
-      log::warning("the last capture image that worked is armed instead");
-      break;
-    case Loaded::nothing:
-      state.armed = Armed::no;
-      state.summary = "Not armed: " + why;
-      log::error("no capture image is loaded now: a crash would not be saved");
-      break;
+std::string in_one_line(const std::vector<std::string>& reasons) {
+  std::string line;
+  for (size_t i = 0; i < reasons.size() && i < kMostReasons; ++i)
+    line += (i == 0 ? "" : "; ") + reasons[i];
+  if (reasons.size() > kMostReasons)
+    line += "; and " + std::to_string(reasons.size() - kMostReasons) + " more";
+  return line;
+}
+
+bool same(const Holding& a, const Holding& b) {
+  return a.known() && a.kernel == b.kernel && a.kernel_digest == b.kernel_digest &&
+         a.image_digest == b.image_digest && a.command_line == b.command_line;
+}
+
+// One action, from how it found the host to what it made of it.
+class Action {
+ public:
+  Action(const Host& host, const char* name) : host_(host) {
+    state_.action = name;
+    set_journal_field("KDUMP_ACTION", name);
+    if (auto before = read_arming_state(host.paths)) before_ = *std::move(before);
+    const auto loaded = crash_image_loaded(host.paths);
+    loaded_ = loaded && *loaded;
+    if (loaded_) state_.holding = before_.holding;
   }
-  return state;
+
+  [[nodiscard]] bool loaded() const { return loaded_; }
+  [[nodiscard]] const ArmingState& before() const { return before_; }
+  [[nodiscard]] bool holds(const Holding& wanted) const {
+    return loaded_ && same(before_.holding, wanted);
+  }
+  // The same failure as the last time is not worth another line in the journal.
+  void be_quiet_about_known_failures() { knows_ = true; }
+
+  Result<ArmPlan> plan(Result<ArmPlan> plan) {
+    if (!plan) return plan;
+    set_journal_field("KDUMP_IMAGE", plan->image);
+    set_journal_field("KDUMP_TARGET", plan->capture.device);
+    return plan;
+  }
+
+  // Nothing was touched yet: what was loaded before still is.
+  ArmingState give_up(const std::string& why) {
+    set_journal_field("KDUMP_REASON", why);
+    const bool known = knows_ && !before_.ok && before_.reason == why;
+    if (!known) log::error(why);
+    if (!known && loaded_) log::warning("the capture image loaded before stays armed");
+    return failed(why, loaded_ ? Armed::with_older_image : Armed::no,
+                  loaded_
+                      ? "Armed with the image loaded before, not with what is configured: " + why
+                      : "Not armed: " + why);
+  }
+
+  ArmingState failed(const std::string& why, Armed armed, std::string summary) {
+    state_.ok = false;
+    state_.reason = why;
+    return done(armed, std::move(summary));
+  }
+
+  ArmingState succeeded(Armed armed, std::string summary) {
+    state_.ok = true;
+    return done(armed, std::move(summary));
+  }
+
+  // Of an unload: the kernel holds nothing.
+  ArmingState stopped() {
+    state_.holding = {};
+    return succeeded(Armed::no, "Not armed: stopped");
+  }
+
+  ArmingState load(const ArmPlan& plan) {
+    // Killed from here on, what the kernel holds is anybody's guess: the next one must not take it
+    // for what was there before.
+    leave_note("kdumpctl ended while it loaded " + plan.image);
+    LoadOutcome outcome = load_planned(host_, plan);
+    take_holding(outcome);
+    const bool ok = outcome.loaded == Loaded::new_image;
+    const std::string why = outcome.problems.empty() ? "" : outcome.problems.front();
+    if (!ok) set_journal_field("KDUMP_REASON", why);
+    const bool known = knows_ && !ok && !before_.ok && before_.reason == why;
+    if (!known)
+      for (const std::string& problem : outcome.problems)
+        ok ? log::warning(problem) : log::error(problem);
+    switch (outcome.loaded) {
+      case Loaded::new_image:
+        return succeeded(Armed::yes, describe(plan));
+      case Loaded::kept:
+        if (!known) log::warning("the capture image loaded before stays armed");
+        return failed(why, Armed::with_older_image,
+                      "Armed with the image loaded before, not with what is configured: " + why);
+      case Loaded::last_good:
+        if (!known) log::warning("the last capture image that worked is armed instead");
+        return failed(why, Armed::with_older_image,
+                      "Armed with the last image that worked, not with what is configured: " + why);
+      case Loaded::nothing:
+        break;
+    }
+    if (!known) log::error("no capture image is loaded now: a crash would not be saved");
+    return failed(why, Armed::no, "Not armed: " + why);
+  }
+
+  // What is loaded was made for other memory and CPUs, and nothing newer can be had.
+  void load_again() {
+    leave_note("kdumpctl ended while it loaded the last image that worked");
+    LoadOutcome outcome = load_last_good(host_);
+    take_holding(outcome);
+    for (const std::string& problem : outcome.problems)
+      log::error(problem);
+    const auto loaded = crash_image_loaded(host_.paths);
+    loaded_ = loaded && *loaded;
+  }
+
+ private:
+  void take_holding(LoadOutcome& outcome) {
+    // Refused early: what was loaded before still is.
+    state_.holding = outcome.loaded == Loaded::kept ? before_.holding : std::move(outcome.holding);
+  }
+
+  void leave_note(const std::string& what) {
+    ArmingState note = state_;
+    note.holding = {};
+    note.reason = what;
+    note.armed = loaded_ ? Armed::with_older_image : Armed::no;
+    note.summary = (loaded_ ? "Armed, it is not known with what: " : "Not armed: ") + what;
+    write(std::move(note));
+  }
+
+  ArmingState done(Armed armed, std::string summary) {
+    state_.armed = armed;
+    state_.summary = std::move(summary);
+    write(state_);
+    return state_;
+  }
+
+  void write(ArmingState state) const {
+    if (host_.only_looks) return;
+    state.at = ::time(nullptr);
+    if (auto written = write_arming_state(host_.paths, state); !written)
+      log::warning(written.error().message());
+  }
+
+  const Host& host_;
+  ArmingState before_;  // what the last action left
+  ArmingState state_;
+  bool loaded_ = false;  // something was, when this action began
+  bool knows_ = false;
+};
+
+void say_all(const std::vector<std::string>& warnings) {
+  for (const std::string& warning : warnings)
+    log::warning(warning);
 }
 
 Result<uint64_t> build(const Host& host, const ArmPlan& plan) {
@@ -67,11 +178,20 @@ Result<uint64_t> build(const Host& host, const ArmPlan& plan) {
   return build_planned(host, plan);
 }
 
+// The image that `plan` needs is there afterwards, and fits.
 Result<uint64_t> make_image(const Host& host, const ArmPlan& plan) {
-  return image_is_fresh(plan) ? check_planned(host, plan) : build(host, plan);
+  KDUMP_TRY_ASSIGN(const Freshness freshness, planned_freshness(host, plan));
+  if (freshness.fresh()) return check_planned(host, plan);
+  if (!freshness.missing) log::info("Detected change(s): " + in_one_line(freshness.reasons));
+  return build(host, plan);
 }
 
-ServiceState say_started(ServiceState state) {
+// force_rebuild means each start that a person or the boot asks for, not each look of kdumpd.
+Result<uint64_t> make_image_for_start(const Host& host, const ArmPlan& plan) {
+  return plan.settings.rebuild == Rebuild::always ? build(host, plan) : make_image(host, plan);
+}
+
+ArmingState say_started(ArmingState state) {
   if (state.ok)
     log::info("Starting kdump: [OK]");
   else
@@ -79,71 +199,114 @@ ServiceState say_started(ServiceState state) {
   return state;
 }
 
-}  // namespace
-
-ServiceState start_service(const Host& host) {
-  auto plan = plan_arming(host);
-  if (!plan) return say_started(give_up(host, plan.error().message()));
-  for (const std::string& warning : plan->warnings)
-    log::warning(warning);
-  const auto loaded = crash_image_loaded(host.paths);
-  if (loaded && *loaded) {
-    log::warning("Kdump already running");
-    return {true, Armed::with_older_image,
-            "Armed with an image that was loaded before; 'kdumpctl restart' loads what is "
-            "configured now"};
-  }
-  if (auto image = make_image(host, *plan); !image)
-    return say_started(give_up(host, image.error().message()));
-  return say_started(load(host, *plan));
+// Whether what is loaded is what is configured, as far as that can be told.
+bool is_current(const Host& host, const Action& action, const ArmPlan& plan) {
+  const auto freshness = planned_freshness(host, plan);
+  if (!freshness || !freshness->fresh()) return false;
+  const auto wanted = planned_holding(plan);
+  return wanted && action.holds(*wanted);
 }
 
-ServiceState restart_service(const Host& host) {
-  auto plan = plan_arming(host);
-  if (!plan) return say_started(give_up(host, plan.error().message()));
-  for (const std::string& warning : plan->warnings)
-    log::warning(warning);
-  if (auto image = make_image(host, *plan); !image)
-    return say_started(give_up(host, image.error().message()));
+}  // namespace
+
+ArmingState start_service(const Host& host) {
+  Action action(host, "start");
+  auto plan = action.plan(plan_arming(host));
+  if (!plan) return say_started(action.give_up(plan.error().message()));
+  say_all(plan->warnings);
+  if (action.loaded()) {
+    log::warning("Kdump already running");
+    if (is_current(host, action, *plan)) return action.succeeded(Armed::yes, describe(*plan));
+    return action.succeeded(
+        Armed::with_older_image,
+        "Armed with an image that was loaded before; 'kdumpctl restart' loads what is configured "
+        "now");
+  }
+  if (auto image = make_image_for_start(host, *plan); !image)
+    return say_started(action.give_up(image.error().message()));
+  return say_started(action.load(*plan));
+}
+
+ArmingState restart_service(const Host& host) {
+  Action action(host, "restart");
+  auto plan = action.plan(plan_arming(host));
+  if (!plan) return say_started(action.give_up(plan.error().message()));
+  say_all(plan->warnings);
+  if (auto image = make_image_for_start(host, *plan); !image)
+    return say_started(action.give_up(image.error().message()));
   // No unload in between: the load itself replaces the old image, in the shortest time possible.
-  ServiceState state = load(host, *plan);
+  ArmingState state = action.load(*plan);
   if (state.ok) log::info("Stopping kdump: [OK]");
   return say_started(std::move(state));
 }
 
-ServiceState reload_service(const Host& host) {
-  auto plan = plan_reload(host);
-  if (!plan) return say_started(give_up(host, plan.error().message()));
-  return say_started(load(host, *plan));
+ArmingState reload_service(const Host& host) {
+  Action action(host, "reload");
+  auto plan = action.plan(plan_reload(host));
+  if (!plan) return say_started(action.give_up(plan.error().message()));
+  return say_started(action.load(*plan));
 }
 
-ServiceState stop_service(const Host& host) {
-  auto loaded = crash_image_loaded(host.paths);
-  if (!loaded) {
-    log::error(loaded.error().message());
+ArmingState stop_service(const Host& host) {
+  Action action(host, "stop");
+  const auto fail = [&](const std::string& why, Armed armed, const std::string& summary) {
+    log::error(why);
     log::error("Stopping kdump: [FAILED]");
-    return {false, Armed::no, "Not armed: " + loaded.error().message()};
-  }
+    return action.failed(why, armed, summary + why);
+  };
+  auto loaded = crash_image_loaded(host.paths);
+  if (!loaded) return fail(loaded.error().message(), Armed::no, "Not armed: ");
   // Unloading nothing would only count against kernel.kexec_load_limit_panic.
   if (*loaded) {
-    if (auto unloaded = unload_crash_image(host.paths, host.kexec_file_load); !unloaded) {
-      log::error(unloaded.error().message());
-      log::error("Stopping kdump: [FAILED]");
-      return {false, Armed::with_older_image, "Still armed: " + unloaded.error().message()};
-    }
+    if (auto unloaded = unload_crash_image(host.paths, host.kexec_file_load); !unloaded)
+      return fail(unloaded.error().message(), Armed::with_older_image, "Still armed: ");
   }
   log::info("Stopping kdump: [OK]");
-  return {true, Armed::no, "Not armed: stopped"};
+  return action.stopped();
 }
 
-ServiceState rebuild_service(const Host& host) {
-  auto plan = plan_arming(host);
-  if (!plan) return give_up(host, plan.error().message());
-  for (const std::string& warning : plan->warnings)
-    log::warning(warning);
-  auto image = build(host, *plan);
-  if (!image) return give_up(host, image.error().message());
-  return {true, armed_now(host), "Built " + plan->image + ", " + human_bytes(*image)};
+ArmingState rebuild_service(const Host& host) {
+  Action action(host, "rebuild");
+  auto plan = action.plan(plan_arming(host));
+  if (!plan) return action.give_up(plan.error().message());
+  say_all(plan->warnings);
+  if (auto image = build(host, *plan); !image) return action.give_up(image.error().message());
+  if (!action.loaded())
+    return action.succeeded(Armed::no, "Not armed: " + plan->image + " is built, not loaded");
+  const auto wanted = planned_holding(*plan);
+  if (wanted && action.holds(*wanted)) return action.succeeded(Armed::yes, describe(*plan));
+  return action.succeeded(Armed::with_older_image,
+                          "Armed with the image loaded before; " + plan->image +
+                              " is built anew: 'kdumpctl restart' loads it");
+}
+
+ArmingState refresh_service(const Host& host, bool hotplug) {
+  Action action(host, "refresh");
+  action.be_quiet_about_known_failures();
+  const ArmingState& before = action.before();
+  if (!action.loaded() && before.action == "stop" && before.ok) return before;
+  const bool outdated = hotplug && !(kernel_updates_hotplug(host.paths, "cpu") &&
+                                     kernel_updates_hotplug(host.paths, "memory"));
+
+  const auto give_up = [&](const Error& error) {
+    if (outdated && action.loaded()) action.load_again();
+    return action.give_up(error.message());
+  };
+  auto plan = action.plan(plan_arming(host));
+  if (!plan) return give_up(plan.error());
+  if (auto image = make_image(host, *plan); !image) return give_up(image.error());
+  auto wanted = planned_holding(*plan);
+  if (!wanted) return give_up(wanted.error());
+
+  if (action.holds(*wanted) && !outdated) {
+    const std::string summary = describe(*plan);
+    if (before.ok && before.armed == Armed::yes && before.summary == summary) return before;
+    if (!before.ok) log::info(summary);  // it was told that this was not so
+    return action.succeeded(Armed::yes, summary);
+  }
+  ArmingState state = action.load(*plan);
+  if (state.ok) log::info(state.summary);
+  return state;
 }
 
 int report_status(const Host& host) {

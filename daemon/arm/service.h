@@ -1,11 +1,8 @@
-// The actions that people and systemd ask for, with what they say. Each logs what happened, once,
-// and returns what became of it; kdumpctl turns that into an exit status, kdumpd into a status
-// line.
+// The actions that people, systemd and kdumpd ask for, with what they say. Each logs what happened,
+// once, and leaves what became of it where status and kdumpd find it (arming_state.h).
 //
 // The words are those of RHEL's kdumpctl where it has some: scripts look for them.
 #pragma once
-
-#include <string>
 
 #include "daemon/arm/arm.h"
 #include "daemon/arm/arming_state.h"
@@ -13,21 +10,22 @@
 
 namespace kdump {
 
-struct ServiceState {
-  bool ok = false;  // what was asked for is done
-  Armed armed = Armed::no;
-  std::string summary;  // one line: where dumps go, or why the host is not armed
-};
-
 // start, unless something is loaded already.
-ServiceState start_service(const Host& host);
+ArmingState start_service(const Host& host);
 // Arms anew. What is loaded stays loaded until the new image is built and checked.
-ServiceState restart_service(const Host& host);
+ArmingState restart_service(const Host& host);
 // Loads the image that is there once more, with the command line of now.
-ServiceState reload_service(const Host& host);
-ServiceState stop_service(const Host& host);
+ArmingState reload_service(const Host& host);
+ArmingState stop_service(const Host& host);
 // Builds the image; what is loaded stays.
-ServiceState rebuild_service(const Host& host);
+ArmingState rebuild_service(const Host& host);
+
+// What kdumpd asks for when something may have changed: builds what is not fresh, and loads what is
+// not loaded. Silent when there is nothing to do, and about a failure that was told before. With
+// `hotplug` (memory or CPUs came or went) it loads in any case, as the list of them is made when an
+// image is loaded, unless the kernel keeps that list by itself; the image that is loaded, if
+// nothing newer can be had. Leaves a host alone that was stopped.
+ArmingState refresh_service(const Host& host, bool hotplug);
 
 // "Kdump is operational" and such. Exit status as RHEL's: 0, 3 when not armed, 1 when it cannot be
 // told.

@@ -36,10 +36,12 @@ Result<Host> Host::real(const std::string& root) {
   host.release = names.release;
   host.machine = names.machine;
   host.programs_directory = find_programs();
+  host.only_looks = !root.empty();
   host.resolve_target = &kdump::resolve_target;
+  host.image_recipe = &kdump::image_recipe;
   host.build_image = &kdump::build_image;
   host.kexec_file_load = &kernel_kexec_file_load;
-  if (!root.empty()) {
+  if (host.only_looks) {
     host.resolve_target = [](const Settings&) -> Result<CapturePlan> {
       return Error(Errc::usage, "--root only looks: nothing is armed below another root");
     };

@@ -1,4 +1,4 @@
-// The machine that is armed: its paths, its kernel, and the three things that are done to it rather
+// The machine that is armed: its paths, its kernel, and the things that are done to it rather
 // than read from it. Host::real() is this machine; tests make their own.
 #pragma once
 
@@ -17,9 +17,11 @@ struct Host {
   std::string release;  // as uname(2) has them
   std::string machine;
   std::string programs_directory;  // holds kdump-capture and makedump
+  bool only_looks = false;         // nothing may be written
 
   std::function<Result<CapturePlan>(const Settings&)> resolve_target;
-  std::function<Result<ImageReport>(const CapturePlan&, const ImageOptions&)> build_image;
+  std::function<Result<ImageRecipe>(const CapturePlan&, const ImageOptions&)> image_recipe;
+  std::function<Result<ImageReport>(const ImageRecipe&, const std::string& output)> build_image;
   KexecFileLoad kexec_file_load;
 
   // With a `root`, everything is read below it, and nothing can be built or loaded.

@@ -4,6 +4,7 @@
 
 #include <string>
 #include <unistd.h>
+#include <vector>
 
 #include "config/settings.h"
 
@@ -79,7 +80,15 @@ struct HostPaths {
   // Holds X.wants/Y.service for what is enabled.
   [[nodiscard]] std::string enabled_units() const { return root + "/etc/systemd/system"; }
 
+  // cpu/crash_hotplug and memory/crash_hotplug are below it.
+  [[nodiscard]] std::string sys_devices() const { return root + "/sys/devices/system"; }
+
   [[nodiscard]] std::string boot() const { return root + "/boot"; }
+  [[nodiscard]] std::string machine_id() const { return root + "/etc/machine-id"; }
+  // Where kernels are; the EFI partition's mount points, too.
+  [[nodiscard]] std::vector<std::string> boot_directories() const {
+    return {boot(), boot() + "/efi", root + "/efi"};
+  }
   [[nodiscard]] std::string modules_root() const { return root.empty() ? "/" : root; }
   [[nodiscard]] std::string modules(const std::string& release) const {
     return root + "/lib/modules/" + release;
@@ -91,11 +100,9 @@ struct HostPaths {
   [[nodiscard]] std::string image(const std::string& release) const {
     return state() + "/initramfs-" + release + "kdump.img";
   }
-  [[nodiscard]] std::string last_good_image(const std::string& release) const {
-    return state() + "/last-good-" + release + ".img";
-  }
-  [[nodiscard]] std::string last_good_command_line(const std::string& release) const {
-    return state() + "/last-good-" + release + ".cmdline";
+  [[nodiscard]] std::string last_good() const { return state() + "/last-good.json"; }
+  [[nodiscard]] std::string last_good_image(const std::string& digest) const {
+    return state() + "/last-good-" + digest + ".img";
   }
 
   // What arming did last, for `kdumpctl status` and the status line of kdumpd. Gone at reboot, as

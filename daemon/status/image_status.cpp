@@ -2,6 +2,8 @@
 
 #include <sys/stat.h>
 
+#include "daemon/arm/arm.h"
+
 namespace kdump {
 
 ImageStatus look_at_image(const Host& host) {
@@ -15,7 +17,14 @@ ImageStatus look_at_image(const Host& host) {
   }
   image.bytes = static_cast<uint64_t>(info.st_size);
   image.built_at = info.st_mtime;
-  image.reasons = {"this version does not compare what is in it"};
+  const auto plan = plan_arming(host);
+  auto freshness = plan ? planned_freshness(host, *plan) : Result<Freshness>(plan.error());
+  if (!freshness) {
+    image.reasons = {freshness.error().message()};
+    return image;
+  }
+  image.state = freshness->fresh() ? ImageStatus::State::fresh : ImageStatus::State::stale;
+  image.reasons = std::move(freshness->reasons);
   return image;
 }
 

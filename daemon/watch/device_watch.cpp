@@ -4,7 +4,7 @@
 #include <array>
 #include <systemd/sd-device.h>
 
-#include "makedump/base/fd.h"
+#include "daemon/arm/kexec.h"
 
 namespace kdump {
 
@@ -40,12 +40,6 @@ DeviceEvent event_of(sd_device* device) {
   return event;
 }
 
-bool kernel_follows_hotplug(const HostPaths& paths, const std::string& subsystem) {
-  const auto text =
-      read_text_file(paths.root + "/sys/devices/system/" + subsystem + "/crash_hotplug");
-  return text && text->starts_with('1');
-}
-
 }  // namespace
 
 Work work_for(const DeviceEvent& event, const WatchList& list, const HostPaths& paths) {
@@ -54,7 +48,7 @@ Work work_for(const DeviceEvent& event, const WatchList& list, const HostPaths& 
   // is switched on later.
   const bool hotplug = (event.subsystem == "memory" && (is("online") || is("offline"))) ||
                        (event.subsystem == "cpu" && (is("add") || is("remove")));
-  if (hotplug) return {.hotplug = !kernel_follows_hotplug(paths, event.subsystem)};
+  if (hotplug) return {.hotplug = !kernel_updates_hotplug(paths, event.subsystem)};
   if (event.subsystem == "net") return {.refresh = list.network};
   if (event.subsystem != "block") return {};
   return {.refresh = std::ranges::any_of(event.names, [&list](const std::string& name) {

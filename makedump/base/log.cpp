@@ -36,6 +36,28 @@ class KernelLogSink final : public spdlog::sinks::base_sink<std::mutex> {
   Fd fd_;
 };
 
+class WriterSink final : public spdlog::sinks::base_sink<std::mutex> {
+ public:
+  explicit WriterSink(Writer write) : write_(write) {}
+
+ protected:
+  void sink_it_(const spdlog::details::log_msg& message) override {
+    spdlog::memory_buf_t line;
+    formatter_->format(message, line);
+    std::string_view text(line.data(), line.size());
+    if (text.ends_with('\n')) text.remove_suffix(1);
+    write_(message.level >= spdlog::level::err    ? Level::error
+           : message.level >= spdlog::level::warn ? Level::warning
+           : message.level >= spdlog::level::info ? Level::info
+                                                  : Level::debug,
+           text);
+  }
+  void flush_() override {}
+
+ private:
+  Writer write_;
+};
+
 class PrefixedPriority final : public spdlog::custom_flag_formatter {
  public:
   void format(const spdlog::details::log_msg& message, const std::tm& /*time*/,
@@ -83,6 +105,17 @@ spdlog::sink_ptr make_sink(Where where) {
   return std::make_shared<spdlog::sinks::stderr_sink_mt>();
 }
 
+void install(const spdlog::sink_ptr& sink, const std::string& pattern, Level most_verbose) {
+  auto made = std::make_shared<spdlog::logger>("kdump", sink);
+  auto formatter = std::make_unique<spdlog::pattern_formatter>();
+  formatter->add_flag<PrefixedPriority>('*');
+  formatter->set_pattern(pattern);
+  made->set_formatter(std::move(formatter));
+  made->set_level(level_of(most_verbose));
+  made->flush_on(spdlog::level::trace);
+  logger() = std::move(made);
+}
+
 void write(Level level, std::string_view message) {
   // Warnings say that they are: the level must not be lost where the stream has no priorities.
   const char* mark = level == Level::warning ? "WARNING: " : "";
@@ -92,15 +125,13 @@ void write(Level level, std::string_view message) {
 }  // namespace
 
 void open(std::string_view prefix, Where where, Level most_verbose) {
-  auto made = std::make_shared<spdlog::logger>("kdump", make_sink(where));
-  auto formatter = std::make_unique<spdlog::pattern_formatter>();
-  formatter->add_flag<PrefixedPriority>('*');
-  formatter->set_pattern((where == Where::journal_stream ? "%*" : "") + std::string(prefix) +
-                         ": %v");
-  made->set_formatter(std::move(formatter));
-  made->set_level(level_of(most_verbose));
-  made->flush_on(spdlog::level::trace);
-  logger() = std::move(made);
+  install(make_sink(where),
+          (where == Where::journal_stream ? "%*" : "") + std::string(prefix) + ": %v",
+          most_verbose);
+}
+
+void open(std::string_view prefix, Writer write, Level most_verbose) {
+  install(std::make_shared<WriterSink>(write), std::string(prefix) + ": %v", most_verbose);
 }
 
 void error(std::string_view message) {

@@ -20,6 +20,11 @@ enum class Where {
 // `prefix` opens each line ("kdump" gives "kdump: …"). Call once, before threads start.
 void open(std::string_view prefix, Where where, Level most_verbose = Level::info);
 
+// The same to somewhere that this room does not know (the journal, with fields): `write` gets each
+// line with its prefix, without its end.
+using Writer = void (*)(Level level, std::string_view line);
+void open(std::string_view prefix, Writer write, Level most_verbose = Level::info);
+
 void error(std::string_view message);
 void warning(std::string_view message);
 void info(std::string_view message);

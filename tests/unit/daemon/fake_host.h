@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "daemon/host/host.h"
+#include "initramfs/image_record.h"
 #include "makedump/base/bytes.h"
 
 namespace kdump {
@@ -59,17 +60,29 @@ class FakeHost {
       plan.filesystem = "ext4";
       plan.directory = settings.path;
       plan.core_collector = settings.core_collector;
+      plan.core_collector.front() = kMakedumpPath;
       return plan;
     };
-    host.build_image = [this](const CapturePlan& plan,
-                              const ImageOptions& options) -> Result<ImageReport> {
+    write("/usr/libexec/kdumpd/kdump-capture", "capture");
+    write("/lib/modules/" + kRelease + "/kernel/ext4.ko", "ext4");
+    // Inputs of its own, packed, recorded and compared as any others.
+    host.image_recipe = [this](const CapturePlan& plan,
+                               const ImageOptions& options) -> Result<ImageRecipe> {
+      ImageRecipe recipe;
+      recipe.kernel_release = options.kernel_release;
+      recipe.plan = encode(plan);
+      recipe.inputs = {
+          {ImageInput::Kind::program, root_ + "/usr/libexec/kdumpd/kdump-capture", "/init", 0755,
+           ""},
+          {ImageInput::Kind::module, root_ + "/lib/modules/" + kRelease + "/kernel/ext4.ko",
+           "/lib/ext4.ko", 0644, module_options}};
+      return recipe;
+    };
+    host.build_image = [this](const ImageRecipe& recipe,
+                              const std::string& output) -> Result<ImageReport> {
       ++builds;
       if (build_fails) return Error(Errc::not_found, "kdump-capture is missing");
-      // As publish_file does: a new file under the name.
-      std::filesystem::remove(options.output);
-      std::ofstream(options.output) << "image " << builds << " for " << plan.directory;
-      if (image_bytes != 0) std::filesystem::resize_file(options.output, image_bytes);
-      return ImageReport{};
+      return build_image(recipe, output);
     };
     host.kexec_file_load = [this](int kernel, int initrd, const std::string& command_line,
                                   unsigned long flags) {
@@ -95,6 +108,13 @@ class FakeHost {
     std::ifstream file(root_ + path);
     return {std::istreambuf_iterator<char>(file), {}};
   }
+  // Where dumps go by the plan in an image; "" if there is no whole image of ours.
+  [[nodiscard]] std::string directory_in(const std::string& image) const {
+    const auto verified = verify_image(root_ + image);
+    if (!verified || !verified->record) return "";
+    const auto plan = decode_capture_plan(verified->record->plan, image);
+    return plan ? plan->directory : "";
+  }
   [[nodiscard]] const std::string& root() const { return root_; }
 
   // What the kernel holds: "" for nothing, else the text of the image and the command line.
@@ -107,7 +127,7 @@ class FakeHost {
   int builds = 0;
   int loads = 0;
   bool build_fails = false;
-  uint64_t image_bytes = 0;  // blown up to this size
+  std::string module_options;
 
   Host host;
 

@@ -3,6 +3,7 @@
 #include "daemon/arm/service.h"
 
 #include <gmock/gmock.h>
+#include <sys/stat.h>
 
 #include "makedump/base/log.h"
 #include "tests/unit/daemon/fake_host.h"
@@ -15,7 +16,7 @@ using testing::internal::CaptureStderr;
 using testing::internal::GetCapturedStderr;
 
 const std::string kImage = "initramfs-" + kRelease + "kdump.img";
-const std::string kLastGood = "last-good-" + kRelease + ".img";
+const std::string kImagePath = "/var/lib/kdump/" + kImage;
 
 // Runs an action and returns what it says.
 template <class Action>
@@ -27,11 +28,11 @@ std::string said_by(Action action) {
 }
 
 struct Ran {
-  ServiceState state;
+  ArmingState state;
   std::string said;
 };
 
-Ran run(FakeHost& fake, ServiceState (*action)(const Host&)) {
+Ran run(FakeHost& fake, ArmingState (*action)(const Host&)) {
   Ran ran;
   ran.said = said_by([&] { ran.state = action(fake.host); });
   return ran;
@@ -63,7 +64,8 @@ TEST(Service, StartStatusStop) {
   Ran again = run(fake, start_service);
   EXPECT_TRUE(again.state.ok);
   EXPECT_EQ(again.said, "kdump: WARNING: Kdump already running\n");
-  EXPECT_EQ(again.state.armed, Armed::with_older_image);
+  EXPECT_EQ(again.state.armed, Armed::yes);
+  EXPECT_EQ(again.state.summary, start.state.summary);
   EXPECT_EQ(fake.loads, 1);
 
   Ran stop = run(fake, stop_service);
@@ -93,8 +95,7 @@ const Impossible kImpossible[] = {
      "kdump: Error: No kdump config file found!"},
     {"bad config", [](FakeHost& fake) { fake.write("/etc/kdump.conf", "#\nnfs host:/export\n"); },
      "/etc/kdump.conf:2: 'nfs host:/export' is not supported by this version of kdumpd"},
-    {"no kernel", [](FakeHost& fake) { fake.remove("/boot"); },
-     "kdump: no kernel file of the running kernel"},
+    {"no kernel", [](FakeHost& fake) { fake.remove("/boot"); }, "kdump: no kernel file of kernel"},
     {"not a kernel", [](FakeHost& fake) { fake.write("/boot/vmlinuz-" + kRelease, "junk"); },
      "this is not a Linux kernel"},
     {"loading disabled",
@@ -103,10 +104,15 @@ const Impossible kImpossible[] = {
     {"command line too long",
      [](FakeHost& fake) { fake.write("/proc/cmdline", "x=" + std::string(2000, 'y')); },
      "kdump: the capture kernel's command line is 2"},
-    {"image cannot be built", [](FakeHost& fake) { fake.build_fails = true; },
+    {"image cannot be built",
+     [](FakeHost& fake) {
+       fake.build_fails = true;
+       fake.write("/etc/kdump.conf", "path /srv\n");
+     },
      "kdump-capture is missing"},
-    {"does not fit", [](FakeHost& fake) { fake.image_bytes = 160u << 20; },
-     "(160.0 MiB) do not fit into the 192.0 MiB reserved for the crash kernel: boot with a larger "
+    {"does not fit",
+     [](FakeHost& fake) { fake.write("/proc/iomem", "  2a000000-2cdfffff : Crash kernel\n"); },
+     " KiB) do not fit into the 46.0 MiB reserved for the crash kernel: boot with a larger "
      "crashkernel="},
     {"target cannot be found",
      [](FakeHost& fake) {
@@ -155,9 +161,10 @@ TEST(Service, RestartTakesTheNewConfiguration) {
   fake.write("/etc/kdump.conf", "path /srv\n");
   const Ran restart = run(fake, restart_service);
   EXPECT_TRUE(restart.state.ok);
-  EXPECT_EQ(restart.said,
-            rebuilding(fake) + "kdump: Stopping kdump: [OK]\nkdump: Starting kdump: [OK]\n");
-  EXPECT_EQ(fake.read("/var/lib/kdump/" + kImage), "image 2 for /srv");
+  EXPECT_EQ(restart.said, "kdump: Detected change(s): directory was /var/crash, and is /srv\n" +
+                              rebuilding(fake) +
+                              "kdump: Stopping kdump: [OK]\nkdump: Starting kdump: [OK]\n");
+  EXPECT_EQ(fake.directory_in(kImagePath), "/srv");
   EXPECT_EQ(fake.loads, 2);
 }
 
@@ -166,6 +173,7 @@ TEST(Service, RefusedImageIsReplacedByTheLastGoodOne) {
   ASSERT_TRUE(run(fake, start_service).state.ok);
   const std::string good_command_line = fake.loaded_command_line;
   fake.write("/proc/cmdline", "something else\n");
+  fake.write("/etc/kdump.conf", "path /srv\n");
   fake.answers = {EADDRNOTAVAIL};
   const Ran restart = run(fake, restart_service);
   EXPECT_FALSE(restart.state.ok);
@@ -173,14 +181,16 @@ TEST(Service, RefusedImageIsReplacedByTheLastGoodOne) {
   EXPECT_THAT(restart.said, HasSubstr("do not fit into the memory reserved"));
   EXPECT_THAT(restart.said,
               HasSubstr("kdump: WARNING: the last capture image that worked is armed instead\n"));
-  EXPECT_EQ(fake.loaded_image, kLastGood);
+  const std::string kept = fake.loaded_image;
+  EXPECT_THAT(kept, testing::MatchesRegex("last-good-[0-9a-f]*.img"));
   EXPECT_EQ(fake.loaded_command_line, good_command_line);
-  EXPECT_EQ(fake.read("/var/lib/kdump/" + kLastGood), "image 1 for /var/crash");
+  EXPECT_EQ(fake.directory_in("/var/lib/kdump/" + kept), "/var/crash");
 
   // And once more: the last good one stays what it is.
   fake.answers = {EADDRNOTAVAIL};
   EXPECT_EQ(run(fake, restart_service).state.armed, Armed::with_older_image);
-  EXPECT_EQ(fake.read("/var/lib/kdump/" + kLastGood), "image 1 for /var/crash");
+  EXPECT_EQ(fake.loaded_image, kept);
+  EXPECT_EQ(fake.directory_in("/var/lib/kdump/" + kept), "/var/crash");
 }
 
 TEST(Service, EarlyRefusalKeepsTheLoadedImage) {
@@ -265,6 +275,271 @@ TEST(Service, WatchdogsThatTickAreToldToStayQuiet) {
   fake.write("/sys/class/watchdog/watchdog1/state", "inactive\n");
   ASSERT_TRUE(run(fake, start_service).state.ok);
   EXPECT_THAT(fake.loaded_command_line, HasSubstr(" iTCO_wdt.pretimeout=0 "));
+}
+
+ArmingState left_state(const FakeHost& fake) {
+  const auto state = read_arming_state(fake.host.paths);
+  EXPECT_TRUE(state) << state.error().message();
+  return state ? *state : ArmingState{};
+}
+
+ArmingState refresh(const Host& host) {
+  return refresh_service(host, false);
+}
+ArmingState hotplug(const Host& host) {
+  return refresh_service(host, true);
+}
+
+TEST(Service, EachActionLeavesWhatBecameOfIt) {
+  FakeHost fake;
+  ASSERT_TRUE(run(fake, start_service).state.ok);
+  ArmingState state = left_state(fake);
+  EXPECT_EQ(state.action, "start");
+  EXPECT_TRUE(state.ok);
+  EXPECT_EQ(state.armed, Armed::yes);
+  EXPECT_EQ(state.reason, "");
+  EXPECT_EQ(state.holding.kernel, fake.root() + "/boot/vmlinuz-" + kRelease);
+  EXPECT_EQ(state.holding.image, fake.root() + kImagePath);
+  EXPECT_EQ(state.holding.command_line, fake.loaded_command_line);
+  EXPECT_TRUE(state.holding.known());
+  EXPECT_GT(state.holding.loaded_at, 1600000000);
+  struct stat info {};
+  ASSERT_EQ(::stat((fake.root() + "/run/kdump/arming.json").c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 07777, 0644u);
+  ASSERT_EQ(::stat((fake.root() + "/run/kdump").c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 07777, 0755u);
+  const Holding first = state.holding;
+
+  // A failure leaves what the kernel holds, and says why.
+  fake.write("/etc/kdump.conf", "nonsense\n");
+  run(fake, restart_service);
+  state = left_state(fake);
+  EXPECT_EQ(state.action, "restart");
+  EXPECT_FALSE(state.ok);
+  EXPECT_EQ(state.armed, Armed::with_older_image);
+  EXPECT_THAT(state.reason, HasSubstr("/etc/kdump.conf:1: "));
+  EXPECT_EQ(state.summary,
+            "Armed with the image loaded before, not with what is configured: " + state.reason);
+  EXPECT_EQ(state.holding.image_digest, first.image_digest);
+  EXPECT_EQ(state.holding.loaded_at, first.loaded_at);
+
+  // What is built is not what is loaded.
+  fake.write("/etc/kdump.conf", "path /srv\n");
+  run(fake, rebuild_service);
+  state = left_state(fake);
+  EXPECT_TRUE(state.ok);
+  EXPECT_EQ(state.armed, Armed::with_older_image);
+  EXPECT_EQ(state.holding.image_digest, first.image_digest);
+
+  run(fake, reload_service);
+  state = left_state(fake);
+  EXPECT_EQ(state.armed, Armed::yes);
+  EXPECT_NE(state.holding.image_digest, first.image_digest);
+  EXPECT_THAT(state.summary, HasSubstr("dumps go to UUID=root in /srv"));
+
+  run(fake, stop_service);
+  state = left_state(fake);
+  EXPECT_EQ(state.armed, Armed::no);
+  EXPECT_FALSE(state.holding.known());
+}
+
+TEST(Service, RefreshDoesWhatIsNeededAndNoMore) {
+  FakeHost fake;
+  // Nothing is loaded: like start.
+  EXPECT_TRUE(run(fake, refresh).state.ok);
+  EXPECT_EQ(fake.builds, 1);
+  EXPECT_EQ(fake.loads, 1);
+
+  const std::string before = fake.read("/run/kdump/arming.json");
+  const Ran nothing = run(fake, refresh);
+  EXPECT_TRUE(nothing.state.ok);
+  EXPECT_EQ(nothing.said, "");
+  EXPECT_EQ(fake.read("/run/kdump/arming.json"), before);
+  EXPECT_EQ(fake.builds, 1);
+  EXPECT_EQ(fake.loads, 1);
+
+  // Not what times say counts, but what is in it.
+  fake.write("/usr/libexec/kdumpd/kdump-capture", "capture");
+  EXPECT_EQ(run(fake, refresh).said, "");
+  fake.write("/usr/libexec/kdumpd/kdump-capture", "new one");
+  EXPECT_THAT(run(fake, refresh).said,
+              HasSubstr("Detected change(s): " + fake.root() +
+                        "/usr/libexec/kdumpd/kdump-capture changed\n" + rebuilding(fake)));
+  EXPECT_EQ(fake.builds, 2);
+  EXPECT_EQ(fake.loads, 2);
+
+  // The command line is loaded anew, and nothing is built.
+  fake.write("/proc/cmdline", "other\n");
+  EXPECT_TRUE(run(fake, refresh).state.ok);
+  EXPECT_EQ(fake.builds, 2);
+  EXPECT_EQ(fake.loads, 3);
+  EXPECT_THAT(fake.loaded_command_line, testing::StartsWith("other "));
+
+  // So is the kernel, when its package was updated in place.
+  fake.write("/boot/vmlinuz-" + kRelease, fake_bzimage() + "updated");
+  EXPECT_TRUE(run(fake, refresh).state.ok);
+  EXPECT_EQ(fake.builds, 2);
+  EXPECT_EQ(fake.loads, 4);
+
+  // Another program unloaded it.
+  fake.write("/sys/kernel/kexec_crash_loaded", "0\n");
+  EXPECT_TRUE(run(fake, refresh).state.ok);
+  EXPECT_EQ(fake.loads, 5);
+}
+
+TEST(Service, RefreshTellsAFailureOnce) {
+  FakeHost fake;
+  ASSERT_TRUE(run(fake, start_service).state.ok);
+  fake.write("/etc/kdump.conf", "nonsense\n");
+  const Ran first = run(fake, refresh);
+  EXPECT_FALSE(first.state.ok);
+  EXPECT_THAT(first.said, HasSubstr("/etc/kdump.conf:1: "));
+  EXPECT_THAT(first.said, HasSubstr("the capture image loaded before stays armed"));
+  const Ran second = run(fake, refresh);
+  EXPECT_FALSE(second.state.ok);
+  EXPECT_EQ(second.said, "");
+  EXPECT_EQ(fake.loads, 1);
+
+  fake.write("/etc/kdump.conf", "path /var/crash\n");
+  const Ran repaired = run(fake, refresh);
+  EXPECT_TRUE(repaired.state.ok);
+  EXPECT_EQ(repaired.said, "kdump: " + repaired.state.summary + "\n");
+  EXPECT_EQ(repaired.state.armed, Armed::yes);
+  EXPECT_EQ(fake.loads, 1);  // it was loaded all the time
+
+  // A load that the kernel refuses, twice
+  fake.write("/etc/kdump.conf", "path /srv\n");
+  fake.answers = {EKEYREJECTED, 0, EKEYREJECTED, 0};
+  EXPECT_THAT(run(fake, refresh).said, HasSubstr("its signature cannot be verified"));
+  EXPECT_EQ(run(fake, refresh).said, "");
+  EXPECT_EQ(left_state(fake).armed, Armed::with_older_image);
+}
+
+TEST(Service, RefreshLeavesAStoppedHostAlone) {
+  FakeHost fake;
+  ASSERT_TRUE(run(fake, start_service).state.ok);
+  ASSERT_TRUE(run(fake, stop_service).state.ok);
+  EXPECT_TRUE(run(fake, refresh).state.ok);
+  EXPECT_TRUE(run(fake, hotplug).state.ok);
+  EXPECT_EQ(fake.loaded_image, "");
+  EXPECT_EQ(left_state(fake).action, "stop");
+}
+
+TEST(Service, HotplugLoadsAgain) {
+  FakeHost fake;
+  ASSERT_TRUE(run(fake, start_service).state.ok);
+  EXPECT_TRUE(run(fake, hotplug).state.ok);
+  EXPECT_EQ(fake.loads, 2);
+  EXPECT_EQ(fake.builds, 1);
+
+  fake.write("/sys/devices/system/cpu/crash_hotplug", "1\n");
+  EXPECT_TRUE(run(fake, hotplug).state.ok);
+  EXPECT_EQ(fake.loads, 3);  // the kernel does not do it for memory
+  fake.write("/sys/devices/system/memory/crash_hotplug", "1\n");
+  EXPECT_TRUE(run(fake, hotplug).state.ok);
+  EXPECT_EQ(fake.loads, 3);
+  fake.write("/sys/devices/system/memory/crash_hotplug", "0\n");
+
+  // The memory is there, whatever kdump.conf says.
+  const std::string good = fake.loaded_command_line;
+  fake.write("/etc/kdump.conf", "nonsense\n");
+  const Ran broken = run(fake, hotplug);
+  EXPECT_FALSE(broken.state.ok);
+  EXPECT_EQ(broken.state.armed, Armed::with_older_image);
+  EXPECT_TRUE(broken.state.holding.known());
+  EXPECT_EQ(fake.loads, 4);
+  EXPECT_EQ(fake.loaded_command_line, good);
+}
+
+// An image of the admin's own is loaded as it is, if that is asked for.
+TEST(Service, DamagedImagesAreNeverLoaded) {
+  FakeHost fake;
+  fake.write("/etc/kdump.conf", "force_no_rebuild 1\n");
+  ASSERT_TRUE(run(fake, start_service).state.ok);
+  std::string image = fake.read(kImagePath);
+  image.back() = static_cast<char>(image.back() ^ 1);
+  fake.write(kImagePath, image);
+  EXPECT_FALSE(run(fake, reload_service).state.ok);
+  EXPECT_EQ(fake.loads, 1);
+  const Ran rebuilt = run(fake, restart_service);
+  EXPECT_TRUE(rebuilt.state.ok);
+  EXPECT_THAT(rebuilt.said, HasSubstr("the capture image is damaged"));
+  EXPECT_EQ(fake.builds, 2);
+
+  // Neither is the last good one.
+  for (const auto& entry : std::filesystem::directory_iterator(fake.root() + "/var/lib/kdump"))
+    if (entry.path().filename().string().starts_with("last-good-"))
+      std::filesystem::resize_file(entry.path(), 700);
+  fake.write("/etc/kdump.conf", "path /srv\n");
+  fake.answers = {EKEYREJECTED};
+  const Ran refused = run(fake, restart_service);
+  EXPECT_EQ(refused.state.armed, Armed::no);
+  EXPECT_THAT(refused.said, HasSubstr("instead: "));
+
+  fake.write("/etc/kdump.conf", "force_no_rebuild 1\n");
+  fake.write(kImagePath, "an initramfs made by hand");
+  EXPECT_TRUE(run(fake, restart_service).state.ok);
+  EXPECT_EQ(fake.read(kImagePath), "an initramfs made by hand");
+  EXPECT_TRUE(run(fake, reload_service).state.ok);  // it is what is loaded
+  fake.write(kImagePath, "another one");
+  EXPECT_FALSE(run(fake, reload_service).state.ok);
+}
+
+TEST(Service, ForceRebuildIsForStartsNotForLooks) {
+  FakeHost fake;
+  fake.write("/etc/kdump.conf", "force_rebuild 1\n");
+  ASSERT_TRUE(run(fake, start_service).state.ok);
+  ASSERT_TRUE(run(fake, restart_service).state.ok);
+  EXPECT_EQ(fake.builds, 2);
+  EXPECT_EQ(run(fake, refresh).said, "");
+  EXPECT_EQ(fake.builds, 2);
+}
+
+TEST(Service, LeftoversOfKilledBuildsGo) {
+  FakeHost fake;
+  fake.write("/var/lib/kdump/initramfs-5.10kdump.img.new", "half");
+  fake.write(kImagePath + ".new", "half");
+  ASSERT_TRUE(run(fake, start_service).state.ok);
+  EXPECT_FALSE(std::filesystem::exists(fake.root() + "/var/lib/kdump/initramfs-5.10kdump.img.new"));
+  EXPECT_FALSE(std::filesystem::exists(fake.root() + kImagePath + ".new"));
+}
+
+TEST(Service, SysconfigChoosesTheKernel) {
+  FakeHost fake;
+  const std::string other = "6.12.1";
+  fake.write("/etc/sysconfig/kdump", "KDUMP_KERNELVER=\"" + other + "\"\n");
+  Ran start = run(fake, start_service);
+  EXPECT_FALSE(start.state.ok);
+  EXPECT_THAT(start.said, HasSubstr("/etc/sysconfig/kdump: KDUMP_KERNELVER: no kernel file of "
+                                    "kernel 6.12.1 (looked for "));
+  fake.write("/boot/vmlinuz-" + other, fake_bzimage(other));
+  start = run(fake, start_service);
+  EXPECT_TRUE(start.state.ok) << start.said;
+  EXPECT_EQ(fake.loaded_image, "initramfs-6.12.1kdump.img");
+  EXPECT_THAT(start.state.summary, testing::StartsWith("Armed for 6.12.1: "));
+
+  fake.write("/boot/special/bzImage-" + kRelease + ".gz", fake_bzimage());
+  fake.write("/etc/sysconfig/kdump",
+             "KDUMP_BOOTDIR=\"/boot/special\"\nKDUMP_IMG=\"bzImage\"\nKDUMP_IMG_EXT=\".gz\"\n"
+             "KEXEC_ARGS=\"-s --no-checks\"\nKDUMP_STDLOGLVL=4\n");
+  const Ran restart = run(fake, restart_service);
+  EXPECT_TRUE(restart.state.ok) << restart.said;
+  EXPECT_EQ(restart.state.holding.kernel,
+            fake.root() + "/boot/special/bzImage-" + kRelease + ".gz");
+  EXPECT_THAT(restart.said, HasSubstr("KEXEC_ARGS: --no-checks has no effect"));
+  EXPECT_THAT(fake.loaded_command_line, HasSubstr(" rd.kdumploglvl=4 "));
+}
+
+TEST(Service, DebugKernelsAreArmedWithThePlainOne) {
+  FakeHost fake;
+  fake.host.release = kRelease + "+debug";
+  fake.write("/boot/vmlinuz-" + kRelease + "+debug", fake_bzimage(kRelease + "+debug"));
+  Ran start = run(fake, start_service);
+  EXPECT_TRUE(start.state.ok) << start.said;
+  EXPECT_EQ(fake.loaded_image, kImage);
+  fake.remove("/boot/vmlinuz-" + kRelease);
+  EXPECT_TRUE(run(fake, restart_service).state.ok);
+  EXPECT_EQ(fake.loaded_image, "initramfs-" + kRelease + "+debugkdump.img");
 }
 
 }  // namespace

@@ -27,11 +27,9 @@ class ImageBuilder : public testing::Test {
     options.kernel_release = "6.1.0-test";
     options.modules_root = dir_.path();
     options.programs_directory = dir_.path();
-    options.output = dir_.path("image");
-    const auto built = build_image(plan, options);
-    EXPECT_FALSE(built);
-    EXPECT_FALSE(std::filesystem::exists(options.output)) << "half an image was published";
-    return built ? Error(Errc::internal, "built") : built.error();
+    const auto recipe = image_recipe(plan, options);
+    EXPECT_FALSE(recipe);
+    return recipe ? Error(Errc::internal, "no refusal") : recipe.error();
   }
 
   TempDir dir_;

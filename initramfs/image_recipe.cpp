@@ -1,0 +1,182 @@
+#include "initramfs/image_recipe.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <sys/utsname.h>
+
+#include "initramfs/block_device.h"
+#include "initramfs/device_modules.h"
+#include "initramfs/digest.h"
+#include "initramfs/elf_closure.h"
+#include "initramfs/module_file.h"
+#include "initramfs/modules.h"
+#include "initramfs/mount_options.h"
+#include "makedump/base/fd.h"
+
+namespace kdump {
+
+namespace {
+
+// Counted up when the builder makes another image of the same inputs.
+constexpr char kImageBuilder[] = "kdumpd " KDUMP_VERSION ", layout 1";
+
+std::string below(const std::string& directory, const std::string& name) {
+  return (directory == "/" ? "" : directory) + "/" + name;
+}
+
+Result<void> check_plan(const CapturePlan& plan) {
+  if (plan.failure_action == FailureAction::shell ||
+      plan.failure_action == FailureAction::dump_to_rootfs)
+    return Error(Errc::unsupported,
+                 "failure_action " + std::string(name_of(plan.failure_action)) +
+                     ": the native capture image has no " +
+                     (plan.failure_action == FailureAction::shell ? "shell" : "root file system") +
+                     ": write reboot, halt or poweroff");
+  // What is written now is read on a dead machine: the reader judges it here and now.
+  const auto decoded = decode_capture_plan(encode(plan), "capture plan");
+  if (!decoded) return decoded.error();
+  return {};
+}
+
+bool is_running(const std::string& release) {
+  utsname names{};
+  return ::uname(&names) == 0 && release == names.release;
+}
+
+Result<std::string> kernel_name_of_target(const std::string& spec) {
+  BlockDeviceSearch search(spec);
+  KDUMP_TRY_ASSIGN(const std::string device, search.find());
+  std::error_code failed;
+  const auto real = std::filesystem::canonical(device, failed);
+  std::string name =
+      (failed ? std::filesystem::path(device) : real).lexically_relative("/dev").string();
+  std::replace(name.begin(), name.end(), '/', '!');
+  return name;
+}
+
+// A file system module, and what it asks the kernel for only when it mounts.
+Result<void> add_filesystem_modules(ModuleResolver& resolver, const CapturePlan& plan) {
+  KDUMP_TRY_ASSIGN(const auto match, resolver.add("fs-" + plan.filesystem));
+  if (match == ModuleResolver::Match::none) {
+    // minix and a few others have no alias in old kernels, but the module has the name.
+    KDUMP_TRY_ASSIGN(const auto by_name, resolver.add(plan.filesystem));
+    if (by_name == ModuleResolver::Match::none)
+      return Error(Errc::not_found, "kernel has no module for file system " + plan.filesystem);
+  }
+  std::vector<std::string> wanted;
+  // Character sets: those it is mounted with, and the defaults.
+  if (plan.filesystem == "vfat") wanted = {"nls_cp437", "nls_ascii", "nls_iso8859-1", "nls_utf8"};
+  if (const auto charset = mount_option_value(plan.mount_options, "iocharset"))
+    wanted.push_back("nls_" + *charset);
+  if (const auto codepage = mount_option_value(plan.mount_options, "codepage"))
+    wanted.push_back("nls_cp" + *codepage);
+  for (const std::string& name : wanted)
+    KDUMP_TRY(resolver.add(name));
+  return {};
+}
+
+Error not_in_kernel(const std::string& device, const std::string& driver,
+                    const std::string& release) {
+  return {Errc::not_found, device_path(device) + " is driven by " + driver + ", which kernel " +
+                               release + " does not have"};
+}
+
+Result<std::vector<KernelModule>> collect_modules(const CapturePlan& plan,
+                                                  const ImageOptions& options) {
+  KDUMP_TRY_ASSIGN(ModuleResolver resolver,
+                   ModuleResolver::open(options.kernel_release, options.modules_root));
+  KDUMP_TRY_ASSIGN(const std::string device, kernel_name_of_target(plan.device));
+  KDUMP_TRY(check_plain_device(device));
+  KDUMP_TRY_ASSIGN(const DeviceDrivers drivers, find_device_drivers(device));
+  for (const std::string& name : drivers.modules) {
+    KDUMP_TRY_ASSIGN(const auto match, resolver.add(name));
+    if (match == ModuleResolver::Match::none)
+      return not_in_kernel(device, name, options.kernel_release);
+  }
+  // Built into the running kernel; elsewhere it may be a module.
+  if (!is_running(options.kernel_release))
+    for (const std::string& alias : drivers.aliases)
+      KDUMP_TRY(resolver.add(alias));
+  KDUMP_TRY(add_filesystem_modules(resolver, plan));
+  return resolver.modules();
+}
+
+// Kernels before 5.9 cannot unpack zstd; what is not compressed every kernel takes.
+bool can_unpack_zstd(const ImageOptions& options) {
+  for (const std::string& place : {"boot/config-" + options.kernel_release,
+                                   "lib/modules/" + options.kernel_release + "/config"}) {
+    const auto config = read_text_file(below(options.modules_root, place));
+    if (config) return config->find("\nCONFIG_RD_ZSTD=y") != std::string::npos;
+  }
+  return true;
+}
+
+std::string_view kind_name(ImageInput::Kind kind) {
+  switch (kind) {
+    case ImageInput::Kind::program:
+      return "program";
+    case ImageInput::Kind::library:
+      return "library";
+    case ImageInput::Kind::module:
+      return "module";
+    case ImageInput::Kind::file:
+      return "file";
+  }
+  return "";
+}
+
+Result<void> add_programs(ImageRecipe& recipe, const ImageOptions& options) {
+  const std::string capture = below(options.programs_directory, "kdump-capture");
+  const std::string makedump = below(options.programs_directory, "makedump");
+  recipe.inputs.push_back({ImageInput::Kind::program, capture, "/init", 0755, ""});
+  recipe.inputs.push_back({ImageInput::Kind::program, makedump, kMakedumpPath, 0755, ""});
+  KDUMP_TRY_ASSIGN(const auto libraries, elf_closure({capture, makedump}));
+  for (const ElfDependency& library : libraries)
+    recipe.inputs.push_back(
+        {ImageInput::Kind::library, library.source, library.image_path, 0755, ""});
+  return {};
+}
+
+Result<void> add_modules(ImageRecipe& recipe, const CapturePlan& plan,
+                         const ImageOptions& options) {
+  KDUMP_TRY_ASSIGN(const auto modules, collect_modules(plan, options));
+  const std::string root = options.modules_root == "/" ? "" : options.modules_root;
+  for (const KernelModule& module : modules) {
+    std::string path = unpacked_name(module.path);
+    if (path.starts_with(root)) path.erase(0, root.size());
+    recipe.inputs.push_back(
+        {ImageInput::Kind::module, module.path, std::move(path), 0644, module.options});
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<ImageRecipe> image_recipe(const CapturePlan& plan, const ImageOptions& options) {
+  KDUMP_TRY(check_plan(plan));
+  ImageRecipe recipe;
+  recipe.kernel_release = options.kernel_release;
+  recipe.plan = encode(plan);
+  recipe.zstd = can_unpack_zstd(options);
+  KDUMP_TRY(add_programs(recipe, options));
+  KDUMP_TRY(add_modules(recipe, plan, options));
+  for (const ExtraFile& file : options.extra_files)
+    recipe.inputs.push_back({ImageInput::Kind::file, file.source, file.image_path, file.mode, ""});
+  return recipe;
+}
+
+Result<ImageRecord> record_of(const ImageRecipe& recipe) {
+  ImageRecord record;
+  record.builder = kImageBuilder;
+  record.kernel_release = recipe.kernel_release;
+  record.packing = recipe.zstd ? "zstd" : "none";
+  record.plan = recipe.plan;
+  for (const ImageInput& input : recipe.inputs) {
+    KDUMP_TRY_ASSIGN(FileDigest content, file_digest(input.source));
+    record.files.push_back({std::string(kind_name(input.kind)), input.source, input.image_path,
+                            input.options, input.mode, std::move(content.digest)});
+  }
+  return record;
+}
+
+}  // namespace kdump

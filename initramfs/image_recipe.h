@@ -1,0 +1,51 @@
+// What a capture image is made of, before anything of it is read: the list that the builder packs
+// and that freshness compares, so that both always mean the same image.
+#pragma once
+
+#include <string>
+#include <sys/types.h>
+#include <vector>
+
+#include "initramfs/capture_plan.h"
+#include "initramfs/image_record.h"
+#include "makedump/base/result.h"
+
+namespace kdump {
+
+// A file that goes into the image as it is: what a target needs, such as a key.
+struct ExtraFile {
+  std::string source;
+  std::string image_path;
+  mode_t mode = 0600;
+};
+
+struct ImageOptions {
+  std::string kernel_release;      // /lib/modules/<release>
+  std::string modules_root = "/";  // where lib/modules is
+  std::string programs_directory;  // holds kdump-capture and makedump
+  std::vector<ExtraFile> extra_files;
+};
+
+struct ImageInput {
+  enum class Kind { program, library, module, file } kind = Kind::file;
+  std::string source;
+  std::string image_path;
+  mode_t mode = 0;
+  std::string options;  // of a module
+};
+
+struct ImageRecipe {
+  std::string kernel_release;
+  std::vector<ImageInput> inputs;  // modules in the order in which they are loaded
+  std::string plan;                // text of the capture plan
+  bool zstd = true;                // else not compressed
+};
+
+// Looks at programs, libraries, modules and sysfs of this host. Errors name what is missing or
+// cannot be done.
+Result<ImageRecipe> image_recipe(const CapturePlan& plan, const ImageOptions& options);
+
+// The recipe with what its inputs are now: reads all of them.
+Result<ImageRecord> record_of(const ImageRecipe& recipe);
+
+}  // namespace kdump
