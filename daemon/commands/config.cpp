@@ -152,29 +152,34 @@ int config_import(const Host& host, const ImportOptions& options) {
 }  // namespace
 
 void add_config_commands(Commands& commands) {
+  enum class Part { check, show, import };
   struct Chosen {
-    Action action;
+    Part part = Part::check;
     bool json = false;
     ImportOptions import;
   };
   const auto chosen = std::make_shared<Chosen>();
-  CLI::App& config =
-      commands.add("config", "check, show or import the configuration", Access::configure,
-                   [chosen](const Host& host) { return chosen->action(host); });
+  CLI::App& config = commands.add("config", "check, show or import the configuration",
+                                  Access::configure, [chosen](const Host& host) {
+                                    if (chosen->part == Part::show)
+                                      return config_show(host, chosen->json);
+                                    if (chosen->part == Part::import)
+                                      return config_import(host, chosen->import);
+                                    return config_check(host);
+                                  });
   config.require_subcommand(1);
+  const auto choose = [chosen](Part part) { return [chosen, part] { chosen->part = part; }; };
 
-  // The part that is chosen is parsed before the command above is called.
   config.add_subcommand("check", "say everything that is wrong with it (exit status 1)")
-      ->parse_complete_callback([chosen] { chosen->action = config_check; });
+      ->callback(choose(Part::check));
 
   CLI::App* show = config.add_subcommand("show", "every setting, and where it comes from");
+  show->callback(choose(Part::show));
   show->add_flag("--json", chosen->json, "for programs");
-  show->parse_complete_callback([chosen] {
-    chosen->action = [chosen](const Host& host) { return config_show(host, chosen->json); };
-  });
 
   CLI::App* import = config.add_subcommand(
       "import", "make kdumpd's files of those of Debian's kdump-tools or openSUSE's kdump");
+  import->callback(choose(Part::import));
   ImportOptions& options = chosen->import;
   import->add_option("--from", options.from, "debian, suse, or a file of theirs")
       ->type_name("WHOSE");
@@ -183,11 +188,6 @@ void add_config_commands(Commands& commands) {
   output->type_name("DIR");
   import->add_flag("--write", options.write, "write them into /etc")->excludes(output);
   import->add_flag("--force", options.force, "replace files that are there, and keep them beside");
-  import->parse_complete_callback([chosen] {
-    chosen->action = [chosen](const Host& host) { return config_import(host, chosen->import);
-};
-}  // namespace kdump
-);
 }
 
 }  // namespace kdump
