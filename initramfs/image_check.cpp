@@ -95,11 +95,12 @@ class Inspector {
   bool add(const std::string& path, const CpioFile& file) {
     if (!seen_.insert(path).second) return false;
     auto elf = read_elf_bytes(file.content, path);
-    if (elf)
-      todo_.emplace_back(path, *std::move(elf));
-    else
+    if (!elf) {
       contents_.program_problems.push_back(elf.error().message());
-    return elf.has_value();
+      return false;
+    }
+    todo_.emplace_back(path, *std::move(elf));
+    return true;
   }
 
   void resolve_interpreter(const std::string& user, const ElfFile& elf) {

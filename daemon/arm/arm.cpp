@@ -78,13 +78,19 @@ Result<void> make_state_directory(const HostPaths& paths) {
   return {};
 }
 
-// Half images of builders that were killed, of this kernel or of one that is gone.
+// Half images of builders that were killed, and images of kernels that are gone.
 void remove_leftovers(const HostPaths& paths) {
+  constexpr std::string_view kPrefix = "initramfs-", kEnd = "kdump.img", kHalf = "kdump.img.new";
   std::error_code failed;
   for (fs::directory_iterator it(paths.state(), failed), end; !failed && it != end;
        it.increment(failed)) {
     const std::string name = it->path().filename();
-    if (name.starts_with("initramfs-") && name.ends_with(".img.new"))
+    if (!name.starts_with(kPrefix)) continue;
+    const bool half = name.ends_with(kHalf);
+    if (!half && !name.ends_with(kEnd)) continue;
+    const std::string release =
+        name.substr(kPrefix.size(), name.size() - kPrefix.size() - kEnd.size());
+    if (half || ::access(paths.modules(release).c_str(), F_OK) != 0)
       (void)::unlink(it->path().c_str());
   }
 }

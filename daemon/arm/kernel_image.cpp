@@ -5,6 +5,7 @@
 #include <unistd.h>
 #include <vector>
 
+#include "config/sysconfig.h"
 #include "makedump/base/fd.h"
 
 namespace kdump {
@@ -131,6 +132,16 @@ Result<KernelImage> choose_kernel(const Host& host, const Sysconfig& sysconfig) 
     if (kernel && ::access(host.paths.modules(plain).c_str(), F_OK) == 0) return kernel;
   }
   return find_kernel(host.paths, host.release, host.machine, sysconfig);
+}
+
+Result<KernelImage> configured_kernel(const Host& host) {
+  KDUMP_TRY_ASSIGN(const Sysconfig sysconfig, load_sysconfig(host.paths.sysconfig()));
+  return choose_kernel(host, sysconfig);
+}
+
+std::string configured_release(const Host& host) {
+  const auto kernel = configured_kernel(host);
+  return kernel ? kernel->release : host.release;
 }
 
 }  // namespace kdump

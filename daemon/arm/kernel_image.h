@@ -31,6 +31,12 @@ Result<KernelImage> find_kernel(const HostPaths& paths, const std::string& relea
 // kernel of RHEL's the plain one beside it, which needs much less memory, if it is installed.
 Result<KernelImage> choose_kernel(const Host& host, const Sysconfig& sysconfig);
 
+// The same, by what sysconfig says now.
+Result<KernelImage> configured_kernel(const Host& host);
+
+// Its release; the running one's while it cannot be told.
+std::string configured_release(const Host& host);
+
 // Checks the head of an x86 bzImage. `release`: what the file must say it is, if it says.
 Result<KernelImage> check_bzimage(Bytes head, const std::string& path, const std::string& release);
 

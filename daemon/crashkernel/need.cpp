@@ -35,13 +35,13 @@ uint64_t unlock_overhead(const std::string& machine) {
   return (machine == "aarch64" ? 50 : 20) * kMiB;
 }
 
-Result<void> add_image(const Host& host, MemoryNeed& need) {
-  const std::string image = host.paths.image(host.release);
+Result<void> add_image(const Host& host, const std::string& release, MemoryNeed& need) {
+  const std::string image = host.paths.image(release);
   struct stat info {};
   if (::stat(image.c_str(), &info) != 0) return Error::from_errno(image);
   MemoryNeed::Part part{"capture image", kImageFactor * static_cast<uint64_t>(info.st_size), image};
   // The packed image is there until it is unpacked.
-  if (const auto contents = inspect_image(image, host.release)) {
+  if (const auto contents = inspect_image(image, release)) {
     part.bytes = contents->packed_bytes + contents->unpacked_bytes;
     for (size_t i = 0; i < contents->modules.size(); ++i)
       need.modules.push_back({contents->modules[i], contents->module_bytes[i]});
@@ -62,9 +62,9 @@ std::string MemoryNeed::describe() const {
 Result<MemoryNeed> needed_memory(const Host& host, const std::vector<Capture>& captures) {
   MemoryNeed need;
   KDUMP_TRY_ASSIGN(need.reserved, reserved_bytes(host.paths));
-  KDUMP_TRY_ASSIGN(const KernelImage kernel, find_kernel(host.paths, host.release, host.machine));
+  KDUMP_TRY_ASSIGN(const KernelImage kernel, configured_kernel(host));
   need.parts.push_back({kKernelPart, kernel.memory_bytes, kernel.path});
-  KDUMP_TRY(add_image(host, need));
+  KDUMP_TRY(add_image(host, kernel.release, need));
 
   MemoryNeed::Part dumper{"makedump", kAssumedDumper, "assumed: nothing was captured here yet"};
   const auto measured =
@@ -86,7 +86,7 @@ Result<MemoryNeed> needed_memory(const Host& host, const std::vector<Capture>& c
 Result<RhelEstimate> rhel_estimate(const Host& host, const MemoryNeed& need,
                                    const Settings& settings) {
   RhelEstimate estimate;
-  const std::string image = host.paths.image(host.release);
+  const std::string image = host.paths.image(configured_release(host));
   struct stat info {};
   if (::stat(image.c_str(), &info) != 0) return Error::from_errno(image);
   estimate.image = static_cast<uint64_t>(info.st_size);

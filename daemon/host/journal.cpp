@@ -59,6 +59,7 @@ void send(log::Level level, std::string_view message) {
   for (const auto& [name, value] : fields())
     entries.push_back(name + "=" + value);
   std::vector<iovec> parts;
+  parts.reserve(entries.size());
   for (std::string& entry : entries)
     parts.push_back({entry.data(), entry.size()});
   if (::sd_journal_sendv(parts.data(), static_cast<int>(parts.size())) == 0) return;

@@ -90,11 +90,11 @@ class DryRun {
 
   void check_kernel() {
     if (kernel_.empty()) {
-      const auto found = find_kernel(host_.paths, host_.release, host_.machine);
+      const auto found = configured_kernel(host_);
       if (!found) return failed("kernel", found.error());
       kernel_ = found->path;
     }
-    rules_ = read_signature_rules(host_.paths, host_.release);
+    rules_ = read_signature_rules(host_.paths, release_);
     const auto is_signed = kernel_is_signed(kernel_);
     if (!is_signed) return failed("kernel", is_signed.error());
     const std::string state = *is_signed ? " is signed" : " is not signed";
@@ -115,7 +115,7 @@ class DryRun {
       for (const std::string& reason : image.reasons)
         add(Outcome::warning, "image", "is not what would be built now: " + reason,
             "run 'kdumpctl restart'");
-    const auto contents = inspect_image(image.path, host_.release);
+    const auto contents = inspect_image(image.path, release_);
     if (!contents) {
       failed("image", contents.error());
       return;
@@ -144,7 +144,7 @@ class DryRun {
             "sign it, or choose a target that needs no such module");
     if (contents.module_problems.empty())
       ok("modules", std::to_string(contents.modules.size()) +
-                        ", each after what it needs, all for " + host_.release);
+                        ", each after what it needs, all for " + release_);
   }
 
   void check_memory() {
@@ -194,6 +194,7 @@ class DryRun {
   }
 
   const Host& host_;
+  const std::string release_ = configured_release(host_);
   const std::chrono::seconds limit_;
   const std::function<void(const Check&)>& tell_;
   std::vector<Check> checks_;

@@ -8,7 +8,7 @@ namespace kdump {
 
 ImageStatus look_at_image(const Host& host) {
   ImageStatus image;
-  image.path = host.paths.image(host.release);
+  image.path = host.paths.image(configured_release(host));
   struct stat info {};
   if (::stat(image.path.c_str(), &info) != 0) {
     image.state = errno == ENOENT ? ImageStatus::State::missing : ImageStatus::State::unknown;

@@ -499,7 +499,12 @@ TEST(Service, LeftoversOfKilledBuildsGo) {
   FakeHost fake;
   fake.write("/var/lib/kdump/initramfs-5.10kdump.img.new", "half");
   fake.write(kImagePath + ".new", "half");
+  fake.write("/var/lib/kdump/initramfs-5.11kdump.img", "of a kernel that was removed");
+  fake.write("/var/lib/kdump/initramfs-5.12kdump.img", "of a kernel that is there");
+  fake.make_directory("/lib/modules/5.12");
   ASSERT_TRUE(run(fake, start_service).state.ok);
+  EXPECT_FALSE(std::filesystem::exists(fake.root() + "/var/lib/kdump/initramfs-5.11kdump.img"));
+  EXPECT_TRUE(std::filesystem::exists(fake.root() + "/var/lib/kdump/initramfs-5.12kdump.img"));
   EXPECT_FALSE(std::filesystem::exists(fake.root() + "/var/lib/kdump/initramfs-5.10kdump.img.new"));
   EXPECT_FALSE(std::filesystem::exists(fake.root() + kImagePath + ".new"));
 }
