@@ -126,7 +126,8 @@ int estimate(const Host& host) {
   const auto loaded = load_settings(host.paths.config_files());
   if (!loaded) return fail(loaded.error());
   // It is what the figures are about.
-  if (::access(host.paths.image(configured_release(host)).c_str(), F_OK) != 0 && !rebuild_service(host).ok)
+  if (::access(host.paths.image(configured_release(host)).c_str(), F_OK) != 0 &&
+      !rebuild_service(host).ok)
     return 1;
   std::vector<std::string> problems;
   const auto captures = find_captures(host.paths, loaded->settings, problems);
