@@ -146,7 +146,9 @@ TEST_F(ImageCheck, RefusesWhatIsNoImage) {
     return contents ? "" : contents.error().message();
   };
   const std::string path = dir_.path("image");
-  EXPECT_EQ(message(""), path + ": at 0x0: cut short");
+  EXPECT_EQ(message(""), path +
+                             ": the capture image is damaged (it is empty); 'kdumpctl rebuild' "
+                             "makes a new one");
   EXPECT_EQ(message("\x28\xb5\x2f\xfdxxx"), path + ": compressed file is damaged");
   EXPECT_EQ(message(std::string(200, 'x')), path + ": at 0x0: no newc header (070701)");
   files_.erase(kPlanPath);

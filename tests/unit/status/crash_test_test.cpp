@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "daemon/arm/service.h"
 #include "tests/unit/daemon/fake_host.h"
 
 namespace kdump {
@@ -132,9 +133,8 @@ TEST(SettledCrashTest, WhatIsSettledStaysSo) {
 class Crash : public testing::Test {
  protected:
   Crash() {
-    fake_.make_directory("/var/lib/kdump");
     fake_.write("/proc/sys/kernel/random/boot_id", "boot-1\n");
-    fake_.write("/var/lib/kdump/initramfs-" + kRelease + "kdump.img", "image");
+    EXPECT_TRUE(rebuild_service(fake_.host).ok);
   }
   FakeHost fake_;
 };
