@@ -96,7 +96,9 @@ Result<Freshness> image_freshness(const ImageRecipe& recipe, const std::string& 
   Freshness freshness;
   const auto image = verify_image(path);
   if (!image) {
-    freshness.missing = image.error().code() == Errc::not_found;
+    const Errc code = image.error().code();
+    if (code != Errc::not_found && code != Errc::bad_input) return image.error();
+    freshness.missing = code == Errc::not_found;
     freshness.reasons.push_back(freshness.missing ? path + " is not there"
                                                   : image.error().message());
     return freshness;

@@ -21,7 +21,7 @@ struct Freshness {
 };
 
 // Compares the image at `path` with what `recipe` would give. An error only when an input cannot be
-// read, and so nothing could be built either.
+// read, and so nothing could be built either, or not the image, as by others than root.
 Result<Freshness> image_freshness(const ImageRecipe& recipe, const std::string& path);
 
 // What differs, in words.

@@ -138,6 +138,9 @@ TEST_F(ImageFreshness, MissingAndForeignImages) {
   EXPECT_TRUE(freshness->usable);
   EXPECT_THAT(freshness->reasons, ElementsAre(image_ + ": was not built by kdumpd"));
   std::filesystem::remove(image_);
+  std::filesystem::create_directory(image_);
+  EXPECT_FALSE(image_freshness(recipe_, image_)) << "what cannot be read is not outdated";
+  std::filesystem::remove(image_);
   freshness = image_freshness(recipe_, image_);
   ASSERT_TRUE(freshness);
   EXPECT_FALSE(freshness->usable);
