@@ -82,11 +82,11 @@ class Closure {
     for (const std::string& program : programs) {
       KDUMP_TRY_ASSIGN(ElfFile file, read_elf_file(program));
       if (!file.interpreter.empty()) interpreters_.insert(file.interpreter);
-      todo_.push_back(std::move(file));
+      waiting_.push_back(std::move(file));
     }
-    while (!todo_.empty()) {
-      const ElfFile file = std::move(todo_.front());
-      todo_.pop_front();
+    while (!waiting_.empty()) {
+      const ElfFile file = std::move(waiting_.front());
+      waiting_.pop_front();
       for (const std::string& name : file.needed)
         KDUMP_TRY(add(name, file));
     }
@@ -110,7 +110,7 @@ class Closure {
       auto file = read_elf_file(path);
       if (!file || file->elf_class != user.elf_class || file->machine != user.machine) continue;
       libraries_.emplace(name, path);
-      todo_.push_back(std::move(*file));
+      waiting_.push_back(std::move(*file));
       return {};
     }
     return Error(Errc::not_found, "shared library " + name + " is not on this host");
@@ -137,7 +137,7 @@ class Closure {
     return files;
   }
 
-  std::deque<ElfFile> todo_;
+  std::deque<ElfFile> waiting_;
   std::map<std::string, std::string> libraries_;  // name → path on this host
   std::set<std::string> interpreters_;
 };

@@ -68,9 +68,9 @@ class Inspector {
       else if (add(path, *program))
         ++contents_.programs;
     }
-    while (!todo_.empty()) {
-      const auto [path, file] = std::move(todo_.front());
-      todo_.pop_front();
+    while (!waiting_.empty()) {
+      const auto [path, file] = std::move(waiting_.front());
+      waiting_.pop_front();
       if (!file.interpreter.empty()) resolve_interpreter(path, file);
       for (const std::string& name : file.needed)
         resolve(name, path, file);
@@ -99,7 +99,7 @@ class Inspector {
       contents_.program_problems.push_back(elf.error().message());
       return false;
     }
-    todo_.emplace_back(path, *std::move(elf));
+    waiting_.emplace_back(path, *std::move(elf));
     return true;
   }
 
@@ -154,7 +154,7 @@ class Inspector {
   const std::string& release_;
   ImageContents& contents_;
   std::map<std::string, const CpioFile*> files_;
-  std::deque<std::pair<std::string, ElfFile>> todo_;
+  std::deque<std::pair<std::string, ElfFile>> waiting_;
   std::set<std::string> seen_;  // ELF files of the closure, by path
   std::set<std::string> interpreters_, loaded_;
 };

@@ -51,7 +51,7 @@ Result<std::string> plan_command_line(const Host& host, const Settings& loaded,
                                       const KernelImage& kernel) {
   KDUMP_TRY_ASSIGN(const CommandLineHost facts, read_command_line_host(host.paths));
   KDUMP_TRY_ASSIGN(CommandLineSettings settings, command_line_settings(loaded, host.machine));
-  // kdump-capture's level of messages; RHEL's initrd reads the same word.
+  // What RHEL's initrd reads; the native image says everything, whatever the level.
   if (const int level = loaded.sysconfig.std_log_level; level != Sysconfig{}.std_log_level)
     settings.append += " rd.kdumploglvl=" + std::to_string(level);
   std::string line = capture_command_line(settings, facts);

@@ -1,12 +1,12 @@
 #include "daemon/arm/kexec.h"
 
 #include <algorithm>
-#include <chrono>
 #include <fcntl.h>
 #include <sys/syscall.h>
 #include <thread>
 #include <unistd.h>
 
+#include "daemon/arm/kexec_busy.h"
 #include "initramfs/digest.h"
 #include "initramfs/image_record.h"
 #include "makedump/base/fd.h"
@@ -18,11 +18,6 @@ namespace {
 // include/uapi/linux/kexec.h; spelled here because the header of an old build host lacks some.
 constexpr unsigned long kUnload = 0x1;   // KEXEC_FILE_UNLOAD
 constexpr unsigned long kOnCrash = 0x2;  // KEXEC_FILE_ON_CRASH
-
-// The kernel answers EBUSY, it does not wait, while it handles another load, a hotplug event or
-// even a read of crash_size.
-constexpr int kBusyTries = 100;
-constexpr auto kBusyPause = std::chrono::milliseconds(100);
 
 // "none" in brackets, or no such file: not locked down.
 bool locked_down(const HostPaths& paths) {

@@ -1,20 +1,16 @@
 // What the kernel says of crash images. Apart from kexec.cpp, as kdumpd asks and never loads.
 #include <algorithm>
 #include <charconv>
-#include <chrono>
 #include <thread>
 
 #include "daemon/arm/kexec.h"
+#include "daemon/arm/kexec_busy.h"
 #include "daemon/host/iomem.h"
 #include "makedump/base/fd.h"
 
 namespace kdump {
 
 namespace {
-
-// Reading crash_size fails while the kernel handles a load: it answers EBUSY, it does not wait.
-constexpr int kBusyTries = 100;
-constexpr auto kBusyPause = std::chrono::milliseconds(100);
 
 std::string first_line(std::string text) {
   text.resize(std::min(text.find('\n'), text.size()));

@@ -37,9 +37,8 @@ void add_target(const Host& host, const Settings& settings, const Target& target
     case TargetKind::ssh:
     case TargetKind::sftp:
       add_file(list, target.key.empty() ? settings.sshkey : target.key);
-      for (const std::string& known :
-           {host.paths.state() + "/known_hosts", host.paths.root + "/root/.ssh/known_hosts",
-            host.paths.root + "/etc/ssh/ssh_known_hosts"})
+      for (const std::string& known : {host.paths.pinned_hosts(), host.paths.root_known_hosts(),
+                                       host.paths.global_known_hosts()})
         add_file(list, known);
       list.network = true;
       break;

@@ -15,18 +15,24 @@ struct HostPaths {
 
   [[nodiscard]] std::string kdump_conf() const { return root + "/etc/kdump.conf"; }
   [[nodiscard]] std::string policy() const { return root + "/etc/kdump/policy.yaml"; }
+  [[nodiscard]] std::string rhel_sysconfig() const { return root + "/etc/sysconfig/kdump"; }
+  [[nodiscard]] std::string debian_sysconfig() const { return root + "/etc/default/kdump"; }
   // RHEL's place, or Debian's when only that one is there.
   [[nodiscard]] std::string sysconfig() const {
-    const std::string rhel = root + "/etc/sysconfig/kdump";
-    const std::string debian = root + "/etc/default/kdump";
+    const std::string rhel = rhel_sysconfig();
+    const std::string debian = debian_sysconfig();
     return ::access(rhel.c_str(), F_OK) != 0 && ::access(debian.c_str(), F_OK) == 0 ? debian : rhel;
   }
-  // openSUSE's kdump and Debian's kdump-tools: what 'config import' reads.
-  [[nodiscard]] std::string suse_sysconfig() const { return root + "/etc/sysconfig/kdump"; }
+  // openSUSE's kdump (in RHEL's place, in words of its own) and Debian's kdump-tools: what 'config
+  // import' reads.
+  [[nodiscard]] std::string suse_sysconfig() const { return rhel_sysconfig(); }
   [[nodiscard]] std::string debian_kdump_tools() const { return root + "/etc/default/kdump-tools"; }
   [[nodiscard]] ConfigFiles config_files() const { return {kdump_conf(), policy(), sysconfig()}; }
   // pre.d, post.d and emergency.d: programs of the admin's, in RHEL's layout.
   [[nodiscard]] std::string hooks() const { return root + "/etc/kdump"; }
+
+  [[nodiscard]] std::string fstab() const { return root + "/etc/fstab"; }
+  [[nodiscard]] std::string modprobe_d() const { return root + "/etc/modprobe.d"; }
 
   [[nodiscard]] std::string command_line() const { return root + "/proc/cmdline"; }
   [[nodiscard]] std::string cpuinfo() const { return root + "/proc/cpuinfo"; }
@@ -90,8 +96,9 @@ struct HostPaths {
     return {boot(), boot() + "/efi", root + "/efi"};
   }
   [[nodiscard]] std::string modules_root() const { return root.empty() ? "/" : root; }
+  [[nodiscard]] std::string all_modules() const { return root + "/lib/modules"; }
   [[nodiscard]] std::string modules(const std::string& release) const {
-    return root + "/lib/modules/" + release;
+    return all_modules() + "/" + release;
   }
 
   // Not /boot, where RHEL has it when it can: /boot is small, full or read-only on many hosts, is
@@ -120,6 +127,7 @@ struct HostPaths {
   // root's ssh knows.
   [[nodiscard]] std::string pinned_hosts() const { return state() + "/known_hosts"; }
   [[nodiscard]] std::string root_ssh() const { return root + "/root/.ssh"; }
+  [[nodiscard]] std::string root_known_hosts() const { return root_ssh() + "/known_hosts"; }
   [[nodiscard]] std::string global_known_hosts() const { return root + "/etc/ssh/ssh_known_hosts"; }
   [[nodiscard]] std::string global_ssh_config() const { return root + "/etc/ssh/ssh_config"; }
 

@@ -17,7 +17,7 @@ SshTarget ssh_target(const HostPaths& paths, const Settings& settings, const Tar
 
 Result<KnownHosts> hosts_that_ssh_knows(const HostPaths& paths) {
   KnownHosts known;
-  KDUMP_TRY(known.add_file(paths.root_ssh() + "/known_hosts"));
+  KDUMP_TRY(known.add_file(paths.root_known_hosts()));
   KDUMP_TRY(known.add_file(paths.global_known_hosts()));
   return known;
 }

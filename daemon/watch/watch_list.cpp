@@ -9,14 +9,14 @@ WatchList fixed_watch_list(const HostPaths& paths, const std::string& release,
   WatchList list;
   list.files = {paths.kdump_conf(), paths.policy(),
                 // Both, as the one that is not there may appear and the other one go.
-                paths.root + "/etc/sysconfig/kdump", paths.root + "/etc/default/kdump",
-                paths.root + "/etc/fstab", programs + "/kdump-capture", programs + "/makedump"};
+                paths.rhel_sysconfig(), paths.debian_sysconfig(), paths.fstab(),
+                programs + "/kdump-capture", programs + "/makedump"};
   list.directories = {paths.hooks() + "/pre.d",
                       paths.hooks() + "/post.d",
                       paths.hooks() + "/emergency.d",
-                      paths.root + "/etc/modprobe.d",
+                      paths.modprobe_d(),
                       paths.boot(),
-                      paths.root + "/lib/modules",
+                      paths.all_modules(),
                       paths.modules(release)};
   return list;
 }
