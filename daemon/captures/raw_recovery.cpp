@@ -108,6 +108,12 @@ void write_manifest(const std::string& directory, const Target& target, const st
                      as_bytes(complete_manifest({dump.dump()}, record)), 0600);
 }
 
+Result<void> sync_file_system(const std::string& directory) {
+  KDUMP_TRY_ASSIGN(const Fd fd, open_file(directory, O_RDONLY | O_DIRECTORY));
+  if (::syncfs(fd.get()) != 0) return Error::from_errno(directory + ": syncfs");
+  return {};
+}
+
 // It looks like a dump, and reading it again would give no more.
 bool is_hopeless(Errc code) {
   return code == Errc::bad_input || code == Errc::not_found;
@@ -143,7 +149,8 @@ Result<std::optional<RawRecovery>> recover_raw(const HostPaths& paths, const Set
   }
   write_manifest(recovery.directory, target, saved ? "" : saved.error().message(), sink,
                  dump ? Bytes(dump->start) : Bytes(), begun);
-  KDUMP_TRY(sync_parent_directory(recovery.directory));
+  // What a damaged dump left behind is not synced yet, and from here on it is the only copy.
+  KDUMP_TRY(sync_file_system(recovery.directory));
   KDUMP_TRY(clear(device, path));
   if (!saved)
     return std::move(saved).error().context("the dump on " + path + " is damaged; " +
