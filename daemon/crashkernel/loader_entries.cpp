@@ -21,6 +21,7 @@ class LoaderEntries final : public Bootloader {
   [[nodiscard]] Result<std::vector<BootEntry>> entries() const override {
     KDUMP_TRY_ASSIGN(const auto files, read_loader_entries(paths_));
     std::vector<BootEntry> found;
+    found.reserve(files.size());
     for (const LoaderEntry& file : files)
       found.push_back(file.entry);
     if (found.empty())

@@ -106,6 +106,7 @@ Result<ProgramOutput> run_program(const HostPaths& paths, const std::vector<std:
   if (path.empty()) return Error(Errc::not_found, name + ": not installed");
 
   std::vector<char*> arguments;
+  arguments.reserve(argv.size() + 1);
   for (const std::string& word : argv)
     arguments.push_back(const_cast<char*>(word.c_str()));
   arguments.push_back(nullptr);

@@ -16,8 +16,8 @@ namespace kdump {
 namespace {
 
 constexpr uint64_t kPage = 4096;
-constexpr uint64_t kDescriptor = 24;       // of a page, in the kdump-compressed format
-constexpr uint64_t kHeaders = 64u * 1024;  // the format's headers, notes and vmcoreinfo
+constexpr uint64_t kDescriptor = 24;               // of a page, in the kdump-compressed format
+constexpr uint64_t kHeaders = uint64_t{64} << 10;  // the format's headers, notes and vmcoreinfo
 
 // Bits of the dump level, as makedumpfile has them.
 constexpr unsigned kCache = 2, kCachePrivate = 4, kUser = 8, kFree = 16;
