@@ -352,6 +352,21 @@ bool TargetPlan::is_remote() const {
   return kind == TargetKind::nfs || kind == TargetKind::ssh || kind == TargetKind::sftp;
 }
 
+const std::string& TargetPlan::name() const {
+  return kind == TargetKind::filesystem && !device.empty() && !is_virtiofs(*this) ? device
+                                                                                 : described;
+}
+
+std::string places_of(const CapturePlan& plan) {
+  std::string text;
+  for (const TargetPlan& target : plan.targets) {
+    if (!text.empty()) text += ", else to ";
+    text += target.name();
+    if (!target.directory.empty()) text += " in " + target.directory;
+  }
+  return text;
+}
+
 std::string_view name_of(FailureAction action) {
   return name_in(kFailureActionNames, action);
 }

@@ -36,6 +36,8 @@ struct TargetPlan {
   std::chrono::seconds stall_limit{600};  // without a byte moved for so long it is given up
 
   [[nodiscard]] bool is_remote() const;  // over the network
+  // What it is called in messages: "UUID=…" where that is known, "sftp backup@host".
+  [[nodiscard]] const std::string& name() const;
 };
 
 // Programs of the admin's: paths in the image. Directories are fixed: kHookDirectories.
@@ -71,6 +73,9 @@ inline constexpr char kKnownHostsPath[] = "/etc/kdump/ssh/known_hosts";
 inline constexpr char kPreHookDirectory[] = "/etc/kdump/pre.d";
 inline constexpr char kPostHookDirectory[] = "/etc/kdump/post.d";
 inline constexpr char kEmergencyHookDirectory[] = "/etc/kdump/emergency.d";
+
+// "UUID=… in /var/crash", and what follows it: for messages.
+std::string places_of(const CapturePlan& plan);
 
 std::string encode(const CapturePlan& plan);
 // `where` opens error messages. Strict: builder and reader come from the same build, so anything

@@ -55,20 +55,20 @@ Result<std::string> kernel_name_of_target(const std::string& spec) {
 }
 
 // A file system module, and what it asks the kernel for only when it mounts.
-Result<void> add_filesystem_modules(ModuleResolver& resolver, const CapturePlan& plan) {
-  KDUMP_TRY_ASSIGN(const auto match, resolver.add("fs-" + plan.filesystem));
+Result<void> add_filesystem_modules(ModuleResolver& resolver, const TargetPlan& target) {
+  KDUMP_TRY_ASSIGN(const auto match, resolver.add("fs-" + target.filesystem));
   if (match == ModuleResolver::Match::none) {
     // minix and a few others have no alias in old kernels, but the module has the name.
-    KDUMP_TRY_ASSIGN(const auto by_name, resolver.add(plan.filesystem));
+    KDUMP_TRY_ASSIGN(const auto by_name, resolver.add(target.filesystem));
     if (by_name == ModuleResolver::Match::none)
-      return Error(Errc::not_found, "kernel has no module for file system " + plan.filesystem);
+      return Error(Errc::not_found, "kernel has no module for file system " + target.filesystem);
   }
   std::vector<std::string> wanted;
   // Character sets: those it is mounted with, and the defaults.
-  if (plan.filesystem == "vfat") wanted = {"nls_cp437", "nls_ascii", "nls_iso8859-1", "nls_utf8"};
-  if (const auto charset = mount_option_value(plan.mount_options, "iocharset"))
+  if (target.filesystem == "vfat") wanted = {"nls_cp437", "nls_ascii", "nls_iso8859-1", "nls_utf8"};
+  if (const auto charset = mount_option_value(target.mount_options, "iocharset"))
     wanted.push_back("nls_" + *charset);
-  if (const auto codepage = mount_option_value(plan.mount_options, "codepage"))
+  if (const auto codepage = mount_option_value(target.mount_options, "codepage"))
     wanted.push_back("nls_cp" + *codepage);
   for (const std::string& name : wanted)
     KDUMP_TRY(resolver.add(name));
@@ -81,11 +81,9 @@ Error not_in_kernel(const std::string& device, const std::string& driver,
                                release + " does not have"};
 }
 
-Result<std::vector<KernelModule>> collect_modules(const CapturePlan& plan,
-                                                  const ImageOptions& options) {
-  KDUMP_TRY_ASSIGN(ModuleResolver resolver,
-                   ModuleResolver::open(options.kernel_release, options.modules_root));
-  KDUMP_TRY_ASSIGN(const std::string device, kernel_name_of_target(plan.device));
+Result<void> add_device_modules(ModuleResolver& resolver, const TargetPlan& target,
+                                const ImageOptions& options) {
+  KDUMP_TRY_ASSIGN(const std::string device, kernel_name_of_target(target.device));
   KDUMP_TRY(check_plain_device(device));
   KDUMP_TRY_ASSIGN(const DeviceDrivers drivers, find_device_drivers(device));
   for (const std::string& name : drivers.modules) {
@@ -97,7 +95,19 @@ Result<std::vector<KernelModule>> collect_modules(const CapturePlan& plan,
   if (!is_running(options.kernel_release))
     for (const std::string& alias : drivers.aliases)
       KDUMP_TRY(resolver.add(alias));
-  KDUMP_TRY(add_filesystem_modules(resolver, plan));
+  return {};
+}
+
+Result<std::vector<KernelModule>> collect_modules(const CapturePlan& plan,
+                                                  const ImageOptions& options) {
+  KDUMP_TRY_ASSIGN(ModuleResolver resolver,
+                   ModuleResolver::open(options.kernel_release, options.modules_root));
+  for (const TargetPlan& target : plan.targets) {
+    if (target.kind == TargetKind::filesystem || target.kind == TargetKind::raw)
+      KDUMP_TRY(add_device_modules(resolver, target, options));
+    if (target.kind == TargetKind::filesystem || target.kind == TargetKind::nfs)
+      KDUMP_TRY(add_filesystem_modules(resolver, target));
+  }
   return resolver.modules();
 }
 

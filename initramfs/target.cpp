@@ -1,111 +1,13 @@
-// resolve_target: from what kdump.conf says to what the capture kernel has to mount.
-#include <algorithm>
-#include <array>
+#include "initramfs/target.h"
+
 #include <filesystem>
-#include <libmount.h>
-#include <memory>
-#include <optional>
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <sys/utsname.h>
 
-#include "initramfs/block_device.h"
-#include "initramfs/device_modules.h"
 #include "initramfs/image_builder.h"
-#include "initramfs/mount_options.h"
 
 namespace kdump {
 
 namespace {
-
-namespace fs = std::filesystem;
-
-struct UnrefTable {
-  void operator()(libmnt_table* table) const { mnt_unref_table(table); }
-};
-using Table = std::unique_ptr<libmnt_table, UnrefTable>;
-
-constexpr std::array<std::string_view, 7> kFilesystems = {"ext2",  "ext3", "ext4", "xfs",
-                                                          "btrfs", "vfat", "minix"};
-
-std::string text_or_empty(const char* text) {
-  return text ? text : "";
-}
-
-// One mount of the running system.
-struct Mounted {
-  std::string source, type, root, target, options;
-  dev_t device = 0;
-};
-
-Mounted describe(libmnt_fs* entry) {
-  Mounted mounted;
-  mounted.source = text_or_empty(mnt_fs_get_source(entry));
-  mounted.type = text_or_empty(mnt_fs_get_fstype(entry));
-  mounted.root = text_or_empty(mnt_fs_get_root(entry));
-  mounted.target = text_or_empty(mnt_fs_get_target(entry));
-  mounted.options = text_or_empty(mnt_fs_get_fs_options(entry));
-  mounted.device = mnt_fs_get_devno(entry);
-  return mounted;
-}
-
-Result<Table> mount_table() {
-  Table table(mnt_new_table_from_file("/proc/self/mountinfo"));
-  if (!table) return Error::from_errno("/proc/self/mountinfo");
-  return table;
-}
-
-// "/dev/vda1" → "vda1", also through links.
-Result<std::string> kernel_name_of(const std::string& path) {
-  struct stat info {};
-  if (::stat(path.c_str(), &info) != 0) return Error::from_errno(path);
-  if (!S_ISBLK(info.st_mode)) return Error(Errc::usage, path + ": not a block device");
-  const std::string entry = "/sys/dev/block/" + std::to_string(major(info.st_rdev)) + ":" +
-                            std::to_string(minor(info.st_rdev));
-  std::error_code failed;
-  const fs::path real = fs::canonical(entry, failed);
-  if (failed) return Error::from_errno(entry, failed.value());
-  return real.filename().string();
-}
-
-// The device below a mount. Not always the one that mountinfo names: "/dev/root" exists nowhere,
-// and btrfs has device numbers that no block device has.
-Result<std::string> device_of(const Mounted& mounted) {
-  const std::string entry = "/sys/dev/block/" + std::to_string(major(mounted.device)) + ":" +
-                            std::to_string(minor(mounted.device));
-  std::error_code failed;
-  if (const fs::path real = fs::canonical(entry, failed); !failed)
-    return device_path(real.filename().string());
-  if (mounted.source.starts_with("/dev/")) return mounted.source;
-  return Error(Errc::unsupported, mounted.target + ": is " + mounted.type + " on " +
-                                      mounted.source + ", not on a block device");
-}
-
-Result<void> check_filesystem(const std::string& type, const std::string& what) {
-  if (std::find(kFilesystems.begin(), kFilesystems.end(), type) != kFilesystems.end()) return {};
-  std::string known;
-  for (const std::string_view name : kFilesystems)
-    known.append(known.empty() ? "" : " ").append(name);
-  return Error(Errc::unsupported,
-               what + ": is " + type + ", where a capture cannot write (can: " + known +
-                   "): name another file system in kdump.conf, such as " + "ext4 UUID=…");
-}
-
-// A file system that has parts on other devices cannot be mounted with the one that is known.
-Result<void> check_single_device(const BlockIdentity& identity, const std::string& options,
-                                 const std::string& device) {
-  for (const std::string_view name : {"logdev", "rtdev", "journal_path", "journal_dev"})
-    if (const auto value = mount_option_value(options, name))
-      return Error(Errc::unsupported, device + ": has its journal or data on " + *value +
-                                          ", too: choose a file system on one device");
-  if (identity.type != "btrfs") return {};
-  std::error_code failed;
-  const fs::directory_iterator members("/sys/fs/btrfs/" + identity.uuid + "/devices", failed);
-  if (!failed && std::distance(begin(members), end(members)) > 1)
-    return Error(Errc::unsupported,
-                 device + ": btrfs over several devices: choose a file system on one device");
-  return {};
-}
 
 Result<std::string> host_name() {
   utsname names{};
@@ -113,163 +15,54 @@ Result<std::string> host_name() {
   return std::string(names.nodename);
 }
 
-struct Resolved {
-  std::string device;  // path on this host
-  std::string directory;
-  std::string type, options;
-};
-
-Result<CapturePlan> make_plan(const Settings& settings, const Resolved& resolved,
-                              const std::string& as_configured) {
-  KDUMP_TRY_ASSIGN(const std::string name, kernel_name_of(resolved.device));
-  KDUMP_TRY(check_plain_device(name));
-  KDUMP_TRY_ASSIGN(const BlockIdentity identity, probe_block_device(resolved.device));
-  KDUMP_TRY(check_single_device(identity, resolved.options, resolved.device));
-
-  CapturePlan plan;
-  // Names in /dev may be given out in another order by the next kernel.
-  if (!identity.uuid.empty()) {
-    plan.device = "UUID=" + identity.uuid;
-  } else if (!identity.part_uuid.empty()) {
-    plan.device = "PARTUUID=" + identity.part_uuid;
-  } else {
-    plan.device = as_configured.empty() ? resolved.device : as_configured;
-  }
-  plan.filesystem = resolved.type;
-  plan.mount_options = options_for_capture(resolved.options);
-  plan.directory = resolved.directory;
-  plan.naming = settings.naming;
-  KDUMP_TRY_ASSIGN(plan.hostname, host_name());
-  plan.failure_action = settings.failure_action;
-  plan.final_action = settings.final_action;
-
-  plan.core_collector = settings.core_collector;
-  if (plan.core_collector.empty()) return Error(Errc::internal, "core_collector is empty");
-  const std::string collector = fs::path(plan.core_collector.front()).filename();
-  if (collector != "makedumpfile" && collector != "makedump")
-    return Error(Errc::unsupported, "core_collector " + collector +
+Result<std::vector<std::string>> collector_in_image(std::vector<std::string> argv) {
+  if (argv.empty()) return Error(Errc::internal, "core_collector is empty");
+  const std::string program = std::filesystem::path(argv.front()).filename();
+  if (program != "makedumpfile" && program != "makedump")
+    return Error(Errc::unsupported, "core_collector " + program +
                                         ": the capture image has makedumpfile only: write "
                                         "core_collector makedumpfile -l -d 31");
-  plan.core_collector.front() = kMakedumpPath;
-  return plan;
+  argv.front() = kMakedumpPath;
+  return argv;
 }
 
-std::string joined(const std::string& root, const std::string& below) {
-  fs::path path = fs::path(root) / fs::path(below).relative_path();
-  std::string text = path.lexically_normal().string();
-  while (text.size() > 1 && text.ends_with('/'))
-    text.pop_back();
-  return text;
-}
-
-// Where a mount begins, from the root of what the capture kernel will mount. What mountinfo calls
-// root is where in the whole file system that is (a bind mount, a subvolume).
-std::string root_of(const Mounted& mounted) {
-  std::string root = mounted.root;
-  if (mounted.type == "btrfs") {
-    const std::string subvolume = mount_option_value(mounted.options, "subvol").value_or("/");
-    // The option mounts the subvolume again, so paths begin there.
-    if (subvolume != "/" && (root == subvolume || root.starts_with(subvolume + "/")))
-      root.erase(0, subvolume.size());
+Result<TargetPlan> resolve_one(const Target& target, const std::string& path) {
+  switch (target.kind) {
+    case TargetKind::path:
+    case TargetKind::filesystem:
+      return resolve_local_target(target, path);
+    case TargetKind::raw:
+    case TargetKind::nfs:
+    case TargetKind::ssh:
+    case TargetKind::sftp:
+      break;
   }
-  return root.empty() ? "/" : root;
-}
-
-// The file system that holds settings.path.
-Result<CapturePlan> resolve_path(const Settings& settings) {
-  std::error_code failed;
-  const fs::path real = fs::canonical(settings.path, failed);
-  if (failed)
-    return Error::from_errno("path " + settings.path + " (make it, or change `path` in kdump.conf)",
-                             failed.value());
-  KDUMP_TRY_ASSIGN(const Table table, mount_table());
-  libmnt_fs* entry = mnt_table_find_mountpoint(table.get(), real.c_str(), MNT_ITER_BACKWARD);
-  if (!entry) return Error(Errc::not_found, "path " + settings.path + ": is below no mount point");
-  const Mounted mounted = describe(entry);
-  KDUMP_TRY(check_filesystem(mounted.type, "path " + settings.path));
-
-  Resolved resolved;
-  KDUMP_TRY_ASSIGN(resolved.device, device_of(mounted));
-  resolved.type = mounted.type;
-  resolved.options = mounted.options;
-  const std::string below =
-      mounted.target == "/" ? real.string() : real.string().substr(mounted.target.size());
-  resolved.directory = joined(root_of(mounted), below);
-  return make_plan(settings, resolved, "");
-}
-
-std::optional<Mounted> find_mount_of(libmnt_table* table, const std::string& device) {
-  struct stat info {};
-  if (::stat(device.c_str(), &info) != 0) return std::nullopt;
-  std::error_code failed;
-  const std::unique_ptr<libmnt_iter, void (*)(libmnt_iter*)> iterator(
-      mnt_new_iter(MNT_ITER_FORWARD), mnt_free_iter);
-  std::optional<Mounted> found;
-  for (libmnt_fs* entry = nullptr; mnt_table_next_fs(table, iterator.get(), &entry) == 0;) {
-    const Mounted mounted = describe(entry);
-    const bool same = mounted.device == info.st_rdev ||
-                      (mounted.type == "btrfs" && mounted.source.starts_with("/dev/") &&
-                       fs::equivalent(mounted.source, device, failed));
-    if (!same) continue;
-    // Of several mounts, one of the whole file system tells most.
-    if (!found || (found->root != "/" && mounted.root == "/")) found = mounted;
-  }
-  return found;
-}
-
-std::string fstab_options(const std::string& device, const std::string& spec) {
-  const Table table(mnt_new_table_from_file("/etc/fstab"));
-  if (!table) return "";
-  libmnt_fs* entry = mnt_table_find_source(table.get(), spec.c_str(), MNT_ITER_FORWARD);
-  if (!entry) entry = mnt_table_find_source(table.get(), device.c_str(), MNT_ITER_FORWARD);
-  return entry ? text_or_empty(mnt_fs_get_options(entry)) : "";
-}
-
-// The file system that a line like `ext4 UUID=…` names.
-Result<CapturePlan> resolve_named(const Settings& settings, const Target& target) {
-  const std::string line = target.type + " " + target.device;
-  KDUMP_TRY(check_filesystem(target.type, line));
-  BlockDeviceSearch search(target.device);
-  auto device = search.find();
-  if (!device)
-    return Error(device.error().code(), line + ": no such block device (there are: " +
-                                            search.seen() + "; lsblk -f shows their UUIDs)");
-  KDUMP_TRY_ASSIGN(const BlockIdentity identity, probe_block_device(*device));
-  KDUMP_TRY_ASSIGN(const Table table, mount_table());
-  const auto mounted = find_mount_of(table.get(), *device);
-
-  // ext4's driver mounts all three, so what it is mounted as counts, too.
-  if (identity.type != target.type && (!mounted || mounted->type != target.type))
-    return Error(Errc::usage, line + ": wrong type: " + *device +
-                                  (identity.type.empty()
-                                       ? " holds no file system (make one, or name another device)"
-                                       : " is " + identity.type + ": write " + identity.type + " " +
-                                             target.device));
-  Resolved resolved;
-  resolved.device = *device;
-  resolved.type = target.type;
-  resolved.directory = joined("/", settings.path);
-  if (!mounted) {
-    resolved.options = fstab_options(*device, target.device);
-    return make_plan(settings, resolved, target.device);
-  }
-  resolved.options = mounted->options;
-  // `path` is relative to the file system as it is mounted.
-  resolved.directory = joined(root_of(*mounted), settings.path);
-  const std::string on_host = joined(mounted->target, settings.path);
-  std::error_code failed;
-  if (!fs::is_directory(on_host, failed))
-    return Error(Errc::not_found, line + ": path " + settings.path + ": no directory " + on_host +
-                                      " (make it, or change `path` in kdump.conf)");
-  return make_plan(settings, resolved, target.device);
+  return Error(Errc::unsupported, target.describe() + ": no capture image can write there yet");
 }
 
 }  // namespace
 
 Result<CapturePlan> resolve_target(const Settings& settings) {
-  const Target& target = settings.targets.front();
-  if (target.kind == TargetKind::path) return resolve_path(settings);
-  return resolve_named(settings, target);
+  CapturePlan plan;
+  for (const Target& target : settings.targets) {
+    KDUMP_TRY_ASSIGN(TargetPlan resolved,
+                     resolve_one(target, target.path.empty() ? settings.path : target.path));
+    resolved.described =
+        target.kind == TargetKind::path ? resolved.filesystem + " " + resolved.device
+                                        : target.describe();
+    resolved.stall_limit =
+        target.stall_limit.count() != 0 ? target.stall_limit : settings.stall_limit;
+    plan.targets.push_back(std::move(resolved));
+  }
+  KDUMP_TRY_ASSIGN(plan.core_collector, collector_in_image(settings.core_collector));
+  KDUMP_TRY_ASSIGN(plan.hostname, host_name());
+  plan.naming = settings.naming;
+  plan.failure_action = settings.failure_action;
+  plan.final_action = settings.final_action;
+  plan.keep_free = settings.keep_free;
+  plan.when_short = settings.when_short;
+  plan.capture_limit = settings.capture_limit;
+  return plan;
 }
 
 }  // namespace kdump

@@ -15,8 +15,7 @@ constexpr size_t kMostReasons = 3;  // in one line
 
 std::string describe(const ArmPlan& plan) {
   std::string text = "Armed for " + plan.kernel.release;
-  if (!plan.capture.device.empty())
-    text += ": dumps go to " + plan.capture.device + " in " + plan.capture.directory;
+  if (!plan.capture.targets.empty()) text += ": dumps go to " + places_of(plan.capture);
   return text + ", " + human_bytes(plan.reserved) + " reserved";
 }
 
@@ -57,7 +56,8 @@ class Action {
   Result<ArmPlan> plan(Result<ArmPlan> plan) {
     if (!plan) return plan;
     set_journal_field("KDUMP_IMAGE", plan->image);
-    set_journal_field("KDUMP_TARGET", plan->capture.device);
+    if (!plan->capture.targets.empty())
+      set_journal_field("KDUMP_TARGET", plan->capture.targets.front().name());
     return plan;
   }
 

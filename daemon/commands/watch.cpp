@@ -27,7 +27,8 @@ void add_target(const Host& host, const Settings& settings, const Target& target
     case TargetKind::path: {
       Settings alone = settings;
       alone.targets = {target};
-      if (const auto plan = host.resolve_target(alone)) add_device(list, plan->device);
+      if (const auto plan = host.resolve_target(alone))
+        add_device(list, plan->targets.front().device);
       break;
     }
     case TargetKind::filesystem:

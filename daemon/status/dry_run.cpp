@@ -81,8 +81,7 @@ class DryRun {
     auto plan = plan_arming(host_);
     if (!plan) return failed("arming", plan.error());
     kernel_ = plan->kernel.path;
-    ok("arming", "dumps go to " + plan->capture.device + " (" + plan->capture.filesystem + ") in " +
-                     plan->capture.directory);
+    ok("arming", "dumps go to " + places_of(plan->capture));
     ok("command line", std::to_string(plan->command_line.size()) + " bytes of the " +
                            std::to_string(plan->kernel.command_line_size) +
                            " that the kernel takes");

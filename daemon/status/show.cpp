@@ -70,10 +70,9 @@ Shown show_arming(const Host& host) {
     add(shown.text, "length",
         std::to_string(plan->command_line.size()) + " of at most " +
             std::to_string(plan->kernel.command_line_size) + " bytes");
-    add(shown.text, "dumps go to",
-        plan->capture.device + " (" + plan->capture.filesystem +
-            (plan->capture.mount_options.empty() ? "" : ", " + plan->capture.mount_options) +
-            "), directory " + plan->capture.directory);
+    for (const TargetPlan& target : plan->capture.targets)
+      add(shown.text, &target == &plan->capture.targets.front() ? "dumps go to" : "else to",
+          describe(target));
     add(shown.text, "saved with", collector);
     add(shown.text, "afterwards",
         std::string(name_of(plan->capture.final_action)) + ", if no dump was saved " +
@@ -84,10 +83,16 @@ Shown show_arming(const Host& host) {
     json["image_kind"] = "native";
     json["command_line"] = plan->command_line;
     json["command_line_limit"] = plan->kernel.command_line_size;
-    json["capture"] = {{"device", plan->capture.device},
-                       {"filesystem", plan->capture.filesystem},
-                       {"mount_options", plan->capture.mount_options},
-                       {"directory", plan->capture.directory},
+    Json targets = Json::array();
+    for (const TargetPlan& target : plan->capture.targets)
+      targets.push_back({{"target", target.described},
+                         {"device", target.device},
+                         {"filesystem", target.filesystem},
+                         {"mount_options", target.mount_options},
+                         {"address", target.address},
+                         {"directory", target.directory},
+                         {"stall_limit", target.stall_limit.count()}});
+    json["capture"] = {{"targets", std::move(targets)},
                        {"core_collector", plan->capture.core_collector},
                        {"final_action", name_of(plan->capture.final_action)},
                        {"failure_action", name_of(plan->capture.failure_action)}};

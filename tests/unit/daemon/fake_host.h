@@ -55,10 +55,11 @@ class FakeHost {
     host.machine = "x86_64";
     host.resolve_target = [](const Settings& settings) -> Result<CapturePlan> {
       CapturePlan plan;
-      plan.device =
+      TargetPlan& target = plan.targets.emplace_back();
+      target.device =
           settings.targets.front().device.empty() ? "UUID=root" : settings.targets.front().device;
-      plan.filesystem = "ext4";
-      plan.directory = settings.path;
+      target.filesystem = "ext4";
+      target.directory = settings.path;
       plan.core_collector = settings.core_collector;
       plan.core_collector.front() = kMakedumpPath;
       return plan;

@@ -40,9 +40,10 @@ class ImageFreshness : public testing::Test {
  protected:
   ImageFreshness() {
     CapturePlan plan;
-    plan.device = "UUID=1";
-    plan.filesystem = "ext4";
-    plan.directory = "/var/crash";
+    plan.targets.emplace_back();
+    plan.targets.front().device = "UUID=1";
+    plan.targets.front().filesystem = "ext4";
+    plan.targets.front().directory = "/var/crash";
     plan.core_collector = {kMakedumpPath, "-l"};
     recipe_.kernel_release = "6.1";
     recipe_.plan = encode(plan);
@@ -106,9 +107,10 @@ TEST_F(ImageFreshness, EveryInputCounts) {
 
 TEST_F(ImageFreshness, ThePlanCountsLineByLine) {
   CapturePlan plan;
-  plan.device = "UUID=2";
-  plan.filesystem = "ext4";
-  plan.directory = "/var/crash";
+  plan.targets.emplace_back();
+  plan.targets.front().device = "UUID=2";
+  plan.targets.front().filesystem = "ext4";
+  plan.targets.front().directory = "/var/crash";
   plan.core_collector = {kMakedumpPath, "-l"};
   plan.final_action = FinalAction::halt;
   recipe_.plan = encode(plan);

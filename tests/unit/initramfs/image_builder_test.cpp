@@ -12,10 +12,11 @@ using testing::HasSubstr;
 
 CapturePlan sample() {
   CapturePlan plan;
-  plan.device = "/dev/vda";
-  plan.filesystem = "ext4";
-  plan.mount_options = "rw";
-  plan.directory = "/var/crash";
+  plan.targets.emplace_back();
+  plan.targets.front().device = "/dev/vda";
+  plan.targets.front().filesystem = "ext4";
+  plan.targets.front().mount_options = "rw";
+  plan.targets.front().directory = "/var/crash";
   plan.core_collector = {kMakedumpPath, "-l", "-d", "31"};
   return plan;
 }
@@ -47,10 +48,10 @@ TEST_F(ImageBuilder, WhatTheImageCannotDoIsRefused) {
 
 TEST_F(ImageBuilder, APlanThatCannotBeReadBackIsRefused) {
   CapturePlan plan = sample();
-  plan.directory = "/var/../../crash";
+  plan.targets.front().directory = "/var/../../crash";
   EXPECT_THAT(refusal(plan).message(), HasSubstr("directory"));
   plan = sample();
-  plan.device = "";
+  plan.targets.front().device = "";
   EXPECT_THAT(refusal(plan).message(), HasSubstr("device"));
 }
 

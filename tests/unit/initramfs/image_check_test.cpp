@@ -53,9 +53,10 @@ class ImageCheck : public testing::Test {
  protected:
   ImageCheck() {
     CapturePlan plan;
-    plan.device = "UUID=1";
-    plan.filesystem = "ext4";
-    plan.directory = "/var/crash";
+    plan.targets.emplace_back();
+    plan.targets.front().device = "UUID=1";
+    plan.targets.front().filesystem = "ext4";
+    plan.targets.front().directory = "/var/crash";
     plan.core_collector = {kMakedumpPath};
     files_[kPlanPath] = encode(plan);
     files_[kModuleListPath] = "/lib/a.ko\n/lib/b.ko opt=1 x\n";
@@ -104,7 +105,7 @@ TEST_F(ImageCheck, AWholeImageHasNothingToComplainAbout) {
     EXPECT_EQ(contents->libraries, libraries_);
     EXPECT_EQ(contents->modules, (std::vector<std::string>{"a", "b_c"}));
     EXPECT_EQ(contents->unsigned_modules, std::vector<std::string>{"a"});
-    EXPECT_EQ(contents->plan.device, "UUID=1");
+    EXPECT_EQ(contents->plan.targets.front().device, "UUID=1");
     EXPECT_GT(contents->unpacked_bytes, 1000U);
   }
 }

@@ -1,0 +1,19 @@
+// From what is configured to what the capture kernel has to reach: decided while the host is
+// healthy. One function a kind of target, each in its own file; resolve_target() in target.cpp
+// puts the plan together.
+#pragma once
+
+#include <string>
+
+#include "config/settings.h"
+#include "initramfs/capture_plan.h"
+#include "makedump/base/result.h"
+
+namespace kdump {
+
+// Each gives the members of TargetPlan that its kind has; `described` and `stall_limit` come from
+// who calls. `path` is the directory for dumps as the admin wrote it. Errors say what to change.
+// Errc::unsupported with the reason for what the native image cannot reach.
+Result<TargetPlan> resolve_local_target(const Target& target, const std::string& path);
+
+}  // namespace kdump
