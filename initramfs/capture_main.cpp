@@ -19,5 +19,5 @@ int main(int argc, char** argv) {
         stderr);
     return 1;
   }
-  kdump::supervise(kdump::capture);
+  kdump::supervise(kdump::kCaptureSteps);
 }

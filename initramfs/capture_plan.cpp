@@ -174,7 +174,7 @@ class PlanReader {
   Result<void> read_line(std::string_view line) {
     if (line.empty() || line.front() == '#') return {};
     if (seen("end")) return bad("a line behind the end");
-    auto words = split_words(line);
+    auto words = words_of_plan_line(line);
     if (!words || words->empty()) return bad("not \"key value\"");
     const std::string key = std::move(words->front());
     words->erase(words->begin());
@@ -319,11 +319,13 @@ class PlanWriter {
   void line(std::string_view key, const std::vector<std::string>& words) {
     text_ += key;
     for (const std::string& word : words)
-      text_.append(" ").append(quoted_word(word));
+      text_.append(" ").append(plan_word(word));
     text_ += '\n';
   }
 
-  void line(std::string_view key, std::string_view word) { line(key, {std::string(word)}); }
+  void line(std::string_view key, std::string_view word) {
+    line(key, std::vector<std::string>{std::string(word)});
+  }
 
   // Empty texts are what a reader has where nothing is said.
   template <typename Owner, size_t N>
@@ -354,7 +356,7 @@ bool TargetPlan::is_remote() const {
 
 const std::string& TargetPlan::name() const {
   return kind == TargetKind::filesystem && !device.empty() && !is_virtiofs(*this) ? device
-                                                                                 : described;
+                                                                                  : described;
 }
 
 std::string places_of(const CapturePlan& plan) {

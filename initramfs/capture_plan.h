@@ -28,28 +28,30 @@ struct TargetPlan {
   std::string mount_options;  // as the host mounts it, made read-write; "" is defaults
   std::string directory;      // where captures go, from the root of that file system; of the server
                               // for ssh and sftp, there without a leading / from the home directory
-  std::string host;           // nfs, ssh, sftp: the server as the admin calls it (known hosts, messages)
-  std::string address;        // nfs, ssh, sftp: its numeric address, found while the host was healthy
-  std::string user;           // ssh, sftp
-  uint16_t port = 0;          // ssh, sftp; 0: 22
-  std::string key;            // ssh, sftp: file in the image with the private key
+  std::string host;     // nfs, ssh, sftp: the server as the admin calls it (known hosts, messages)
+  std::string address;  // nfs, ssh, sftp: its numeric address, found while the host was healthy
+  std::string user;     // ssh, sftp
+  uint16_t port = 0;    // ssh, sftp; 0: 22
+  std::string key;      // ssh, sftp: file in the image with the private key
   std::chrono::seconds stall_limit{600};  // without a byte moved for so long it is given up
 
   [[nodiscard]] bool is_remote() const;  // over the network
   // What it is called in messages: "UUID=…" where that is known, "sftp backup@host".
   [[nodiscard]] const std::string& name() const;
+  bool operator==(const TargetPlan&) const = default;
 };
 
 // Programs of the admin's: paths in the image. Directories are fixed: kHookDirectories.
 struct Hooks {
   std::string pre, post, emergency;
+  bool operator==(const Hooks&) const = default;
 };
 
 struct CapturePlan {
-  std::vector<TargetPlan> targets;  // in the order in which they are tried; never empty
-  NetworkPlan network;              // brought up before the first target that is remote
-  std::string naming = "{ip}-{time}";  // of a capture's own directory: dump_name.h
-  std::string hostname;                // of the healthy host; it has no name in the image
+  std::vector<TargetPlan> targets;          // in the order in which they are tried; never empty
+  NetworkPlan network;                      // brought up before the first target that is remote
+  std::string naming = "{ip}-{time}";       // of a capture's own directory: dump_name.h
+  std::string hostname;                     // of the healthy host; it has no name in the image
   std::vector<std::string> core_collector;  // argv; argv[0] is makedump's path in the image
   FailureAction failure_action = FailureAction::reboot;
   FinalAction final_action = FinalAction::reboot;
@@ -61,6 +63,7 @@ struct CapturePlan {
   // Who boots the capture kernel's userspace: kdump-capture itself, or a dracut image that runs it
   // as a service once devices and network are assembled.
   ImageKind image = ImageKind::native;
+  bool operator==(const CapturePlan&) const = default;
 };
 
 // Where things are in the image.

@@ -1,10 +1,12 @@
 #include "initramfs/child.h"
 
+#include <array>
 #include <csignal>
 #include <cstring>
 #include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <span>
 #include <sstream>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -22,22 +24,6 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 constexpr int kCannotExec = 127;  // as shells say it
-
-// Sizes and blocks of all files in a directory: grows with every write, also where the file got its
-// final size at once.
-uint64_t bytes_in(const std::string& directory) {
-  DIR* dir = ::opendir(directory.c_str());
-  if (!dir) return 0;
-  uint64_t sum = 0;
-  while (const dirent* entry = ::readdir(dir)) {
-    struct stat info {};
-    if (::fstatat(::dirfd(dir), entry->d_name, &info, AT_SYMLINK_NOFOLLOW) == 0 &&
-        S_ISREG(info.st_mode))
-      sum += static_cast<uint64_t>(info.st_size) + static_cast<uint64_t>(info.st_blocks) * 512;
-  }
-  ::closedir(dir);
-  return sum;
-}
 
 // utime + stime of all its threads, in clock ticks (fields 14 and 15 of proc_pid_stat(5)).
 uint64_t cpu_ticks(pid_t pid) {
@@ -85,9 +71,9 @@ class LineReader {
 };
 
 // In the child, between fork and exec: nothing here may allocate.
-[[noreturn]] void become(char* const* argv, int output) {
+[[noreturn]] void become(char* const* argv, int output, int words) {
   ::dup2(output, STDOUT_FILENO);
-  ::dup2(output, STDERR_FILENO);
+  ::dup2(words, STDERR_FILENO);
   sigset_t none;
   sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
@@ -117,13 +103,12 @@ std::string told(const std::string& last_words, const std::string& how) {
 
 class Watch {
  public:
-  Watch(pid_t pid, const ChildOptions& options)
-      : pid_(pid), options_(options), bytes_(bytes_in(options.output_directory)) {}
+  Watch(pid_t pid, const ChildOptions& options) : pid_(pid), options_(options), bytes_(moved()) {}
 
   // Empty, or why the child is given up.
   std::string stalled() {
     const auto now = Clock::now();
-    const uint64_t bytes = bytes_in(options_.output_directory);
+    const uint64_t bytes = moved();
     const uint64_t ticks = cpu_ticks(pid_);
     if (bytes != bytes_) wrote_ = now;
     if (bytes != bytes_ || ticks != ticks_) moved_ = now;
@@ -138,6 +123,8 @@ class Watch {
   }
 
  private:
+  [[nodiscard]] uint64_t moved() const { return options_.bytes_moved ? options_.bytes_moved() : 0; }
+
   pid_t pid_;
   const ChildOptions& options_;
   uint64_t bytes_, ticks_ = 0;
@@ -155,72 +142,152 @@ bool wait_for_end(pid_t pid, milliseconds limit, int& status, rusage& usage) {
   }
 }
 
-}  // namespace
+// The reading end of what a child writes; `input` is for the child.
+struct Pipe {
+  Fd output, input;
 
-Result<ChildUsage> run_child(const ChildOptions& options) {
-  const std::string& program = options.argv.front();
-  std::vector<char*> argv;
-  for (const std::string& word : options.argv)
-    argv.push_back(const_cast<char*>(word.c_str()));
-  argv.push_back(nullptr);
+  bool open() {
+    int ends[2];
+    if (::pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) return false;
+    output.reset(ends[0]);
+    input.reset(ends[1]);
+    // The child must block rather than lose lines.
+    (void)::fcntl(ends[1], F_SETFL, 0);
+    return true;
+  }
 
-  int ends[2];
-  if (::pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) return Error::from_errno(program + ": pipe");
-  const Fd output(ends[0]);
-  Fd input(ends[1]);
-  // The child must block rather than lose lines.
-  (void)::fcntl(input.get(), F_SETFL, 0);
+  // Bytes into `buffer`; 0 when there is nothing now. At its end `output` is closed.
+  size_t read(std::span<char> buffer) {
+    const ssize_t n = ::read(output.get(), buffer.data(), buffer.size());
+    if (n > 0) return static_cast<size_t>(n);
+    if (n == 0 || (errno != EAGAIN && errno != EINTR)) output.reset();
+    return 0;
+  }
+};
 
-  const auto start = Clock::now();
-  const pid_t pid = ::fork();
-  if (pid < 0) return Error::from_errno(program + ": fork");
-  if (pid == 0) become(argv.data(), input.get());
-  input.reset();
+// One child from fork to end.
+class Child {
+ public:
+  explicit Child(const ChildOptions& options) : options_(options), lines_(options.on_line) {}
 
-  LineReader lines(options.on_line);
-  Watch watch(pid, options);
-  std::string gave_up;
-  int status = 0;
-  rusage usage{};
-  bool open = true;
-  const auto read_output = [&] {
-    char text[4096];
-    const ssize_t n = ::read(output.get(), text, sizeof(text));
-    if (n > 0) lines.feed({text, static_cast<size_t>(n)});
-    if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) open = false;
-    return n > 0;
-  };
-  auto last_tick = start;
-  for (;;) {
-    pollfd poll_for{output.get(), POLLIN, 0};
-    // Once its output is closed the child is about to end, and says nothing that poll could hear.
-    (void)::poll(&poll_for, open ? 1 : 0, open ? 1000 : 20);
-    if (open && poll_for.revents != 0) (void)read_output();
-    if (::wait4(pid, &status, WNOHANG, &usage) == pid) {
-      while (open && read_output())
-        continue;
-      break;
+  ChildEnd run() {
+    const std::string& program = options_.argv.front();
+    const auto start = Clock::now();
+    if (!words_.open() || (options_.on_output && !bytes_.open()) || !start_child()) {
+      end_.error = Error::from_errno(program + " could not be started").message();
+      return std::move(end_);
     }
-    if (Clock::now() - last_tick < seconds(1)) continue;
-    last_tick = Clock::now();
-    if (options.on_tick) options.on_tick();
-    gave_up = watch.stalled();
-    if (!gave_up.empty()) {
-      (void)::kill(pid, SIGKILL);
-      // A process that waits for a dead disk cannot even be killed: it is left behind.
-      (void)wait_for_end(pid, seconds(5), status, usage);
-      break;
+    watch();
+    lines_.end_line();
+    end_.seconds = std::chrono::duration<double>(Clock::now() - start).count();
+    end_.peak_memory_kib = static_cast<uint64_t>(usage_.ru_maxrss);
+    if (!gave_up_.empty()) {
+      end_.error = told(lines_.last(), program + " " + gave_up_);
+    } else if (!taken_) {
+      end_.refused = true;
+      end_.error = taken_.error().message();
+    } else {
+      if (WIFEXITED(status_)) end_.status = WEXITSTATUS(status_);
+      if (end_.status != 0) end_.error = told(lines_.last(), program + " " + how_it_ended(status_));
+    }
+    return std::move(end_);
+  }
+
+ private:
+  bool start_child() {
+    std::vector<char*> argv;
+    for (const std::string& word : options_.argv)
+      argv.push_back(const_cast<char*>(word.c_str()));
+    argv.push_back(nullptr);
+    pid_ = ::fork();
+    if (pid_ == 0)
+      become(argv.data(), options_.on_output ? bytes_.input.get() : words_.input.get(),
+             words_.input.get());
+    words_.input.reset();
+    bytes_.input.reset();
+    return pid_ > 0;
+  }
+
+  void watch() {
+    Watch watch(pid_, options_);
+    auto last_tick = Clock::now();
+    for (;;) {
+      wait_for_output();
+      if (!drain(false)) return kill_child();
+      if (::wait4(pid_, &status_, WNOHANG, &usage_) == pid_) {
+        (void)drain(true);
+        return;
+      }
+      if (Clock::now() - last_tick < seconds(1)) continue;
+      last_tick = Clock::now();
+      if (options_.on_tick) options_.on_tick();
+      gave_up_ = watch.stalled();
+      if (gave_up_.empty()) continue;
+      end_.stalled = true;
+      return kill_child();
     }
   }
-  lines.end_line();
 
-  if (!gave_up.empty()) return Error(Errc::timed_out, told(lines.last(), program + " " + gave_up));
-  if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-    return Error(Errc::io, told(lines.last(), program + " " + how_it_ended(status)));
-  ChildUsage result;
-  result.seconds = std::chrono::duration<double>(Clock::now() - start).count();
-  result.peak_memory_kib = static_cast<uint64_t>(usage.ru_maxrss);
-  return result;
+  // Once its outputs are closed the child is about to end, and says nothing that poll could hear.
+  void wait_for_output() {
+    pollfd fds[2] = {{words_.output.get(), POLLIN, 0}, {bytes_.output.get(), POLLIN, 0}};
+    const bool open = fds[0].fd >= 0 || fds[1].fd >= 0;
+    (void)::poll(fds, 2, open ? 1000 : 20);  // negative descriptors are passed over
+  }
+
+  // False if nobody takes its output any more. `all`: until there is nothing left.
+  bool drain(bool all) {
+    std::array<char, 4096> words{};
+    do {
+      const size_t n = words_.output ? words_.read(words) : 0;
+      if (n == 0) break;
+      lines_.feed({words.data(), n});
+    } while (all);
+    do {
+      const size_t n = bytes_.output ? bytes_.read(buffer_) : 0;
+      if (n == 0) break;
+      taken_ = options_.on_output(std::as_bytes(std::span(buffer_).first(n)));
+      if (!taken_) return false;
+    } while (all);
+    return true;
+  }
+
+  void kill_child() {
+    (void)::kill(pid_, SIGKILL);
+    // A process that waits for a dead disk cannot even be killed: it is left behind.
+    (void)wait_for_end(pid_, seconds(5), status_, usage_);
+  }
+
+  const ChildOptions& options_;
+  LineReader lines_;
+  Pipe words_, bytes_;
+  std::vector<char> buffer_ = std::vector<char>(size_t{64} << 10);
+  pid_t pid_ = -1;
+  int status_ = 0;
+  rusage usage_{};
+  std::string gave_up_;
+  Result<void> taken_;
+  ChildEnd end_;
+};
+
+}  // namespace
+
+ChildEnd run_child(const ChildOptions& options) {
+  return Child(options).run();
+}
+
+uint64_t bytes_in(const std::string& directory) {
+  DIR* dir = ::opendir(directory.c_str());
+  if (!dir) return 0;
+  uint64_t sum = 0;
+  while (const dirent* entry = ::readdir(dir)) {
+    struct stat info {};
+    if (::fstatat(::dirfd(dir), entry->d_name, &info, AT_SYMLINK_NOFOLLOW) == 0 &&
+        S_ISREG(info.st_mode))
+      sum += static_cast<uint64_t>(info.st_size) + static_cast<uint64_t>(info.st_blocks) * 512;
+  }
+  ::closedir(dir);
+  return sum;
 }
 
 }  // namespace kdump

@@ -1,34 +1,48 @@
-// Running makedump as a child: what it says is passed on, whether it still works is watched, and
+// Running a program as a child: what it says is passed on, whether it still works is watched, and
 // how it ended is told in words.
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <vector>
 
+#include "makedump/base/bytes.h"
 #include "makedump/base/result.h"
 
 namespace kdump {
 
 struct ChildOptions {
   std::vector<std::string> argv;  // argv[0] is the path
-  // Grows while the child writes; the dump directory, of which all files are added up.
-  std::string output_directory;
-  // Killed when nothing was written and no CPU time used for this long, …
+  // Grows while what the child is for moves: bytes written. Empty: nothing to be seen of it.
+  std::function<uint64_t()> bytes_moved;
+  // Killed when no byte was moved and no CPU time used for this long, …
   std::chrono::seconds stall_limit{600};
   // … or when it only computed: a huge machine's page array takes minutes, not this long.
   std::chrono::seconds silent_limit{3600};
   std::function<void(const std::string&)> on_line;  // each line of its stdout and stderr
-  std::function<void()> on_tick;                    // about once a second
+  // Takes its stdout instead, in order, as bytes; on_line then gets stderr only. An error ends the
+  // child.
+  std::function<Result<void>(Bytes)> on_output;
+  std::function<void()> on_tick;  // about once a second
 };
 
-struct ChildUsage {
+struct ChildEnd {
+  int status = -1;       // exit status; -1 if it did not exit by itself
+  bool stalled = false;  // it was given up
+  bool refused = false;  // on_output failed: `error` is that
+  std::string error;     // its last line of output and how it ended; "" for exit status 0
   double seconds = 0;
   uint64_t peak_memory_kib = 0;
+
+  [[nodiscard]] bool ok() const { return error.empty(); }
 };
 
-// Success is exit status 0. The error is its last line of output and how it ended.
-Result<ChildUsage> run_child(const ChildOptions& options);
+ChildEnd run_child(const ChildOptions& options);
+
+// Sizes and blocks of all files in a directory: grows with every write, also where a file got its
+// final size at once.
+uint64_t bytes_in(const std::string& directory);
 
 }  // namespace kdump

@@ -1,8 +1,9 @@
 // Where a capture goes, seen from the capture kernel: one class a kind of target. The ladder
 // (capture.cpp) is the same for all of them.
 //
-// Each call announces in WorkerState what it does and until when, so that PID 1 gives up on whatever
-// hangs; it fails within the target's stall limit where it can, and its error names the target.
+// Each call announces in WorkerState what it does and until when, so that PID 1 gives up on
+// whatever hangs; it fails within the target's stall limit where it can, and its error names the
+// target.
 #pragma once
 
 #include <memory>
@@ -58,10 +59,9 @@ class Destination {
   virtual Result<void> leave() = 0;
 };
 
-// `plan` and `state` must outlive it. Errc::unsupported for a kind that this program was built
+// `target` and `state` must outlive it. Errc::unsupported for a kind that this program was built
 // without.
-Result<std::unique_ptr<Destination>> make_destination(const CapturePlan& plan,
-                                                      const TargetPlan& target, WorkerState& state);
+Result<std::unique_ptr<Destination>> make_destination(const TargetPlan& target, WorkerState& state);
 
 // The kinds, each in its own file. The program that goes into images without ssh targets is built
 // with no_ssh_destination.cpp instead of ssh_destination.cpp and brings no libssh along.

@@ -36,9 +36,14 @@ std::string complete_manifest(const std::vector<std::string>& parts, const Captu
   Json failed_before = Json::array();
   for (const auto& failure : record.failed_before)
     failed_before.push_back({{"target", failure.target}, {"error", failure.error}});
+  Json tried = Json::array();
+  for (const auto& failure : record.tried)
+    tried.push_back({{"rung", failure.target}, {"error", failure.error}});
   manifest["capture"] = {{"target", record.target},
                          {"directory", record.directory},
                          {"failed_before", std::move(failed_before)},
+                         {"rung", record.rung},
+                         {"tried", std::move(tried)},
                          {"begin", record.begun},
                          {"end", record.ended},
                          {"least_available_kib", record.least_available_kib},

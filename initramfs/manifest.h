@@ -19,9 +19,11 @@ struct CaptureRecord {
   std::string hostname;   // of the healthy host
   std::string target;     // "ext4 UUID=…"
   struct Failure {
-    std::string target, error;
+    std::string target, error;  // or the way in which the dump was tried, see `tried`
   };
   std::vector<Failure> failed_before;  // targets, in the order in which they were tried
+  std::string rung;                    // how the dump was got: "filtered", "unfiltered", "copy"
+  std::vector<Failure> tried;          // rungs that failed before it on this target
   int64_t begun = 0, ended = 0;        // seconds since 1970
   uint64_t least_available_kib = 0;    // MemAvailable of the capture kernel; 0: not known
   bool test = false;                   // the crash was made by `kdumpctl test`

@@ -1,5 +1,5 @@
-// The network of the capture kernel: what the healthy host's kernel said of the interfaces, addresses
-// and routes that lead to the targets, to be had again as it was, without asking anybody.
+// The network of the capture kernel: what the healthy host's kernel said of the interfaces,
+// addresses and routes that lead to the targets, to be had again as it was, without asking anybody.
 #pragma once
 
 #include <cstdint>
@@ -18,13 +18,15 @@ struct InterfacePlan {
   std::string parent;                  // name of the interface below; "" for a NIC
   uint16_t vlan = 0;                   // with `parent`
   std::vector<std::string> addresses;  // "192.0.2.7/24", "2001:db8::7/64"
+  bool operator==(const InterfacePlan&) const = default;
 };
 
 struct RoutePlan {
-  std::string to;  // "192.0.2.0/24", "default", "default6"
+  std::string to;   // "192.0.2.0/24", "default", "default6"
   std::string via;  // "" when it is on the link
   std::string interface;
   std::string source;  // preferred source address; "" for none
+  bool operator==(const RoutePlan&) const = default;
 };
 
 struct NetworkPlan {
@@ -32,6 +34,7 @@ struct NetworkPlan {
   std::vector<RoutePlan> routes;
 
   [[nodiscard]] bool empty() const { return interfaces.empty(); }
+  bool operator==(const NetworkPlan&) const = default;
 };
 
 // The words of a capture plan's line for each ("name=eth0 mac=… address=…"), and back.

@@ -48,7 +48,7 @@ std::optional<std::string> unquoted(std::string_view text, size_t& at) {
 
 }  // namespace
 
-std::string quoted_word(std::string_view word) {
+std::string plan_word(std::string_view word) {
   if (!word.empty() && std::all_of(word.begin(), word.end(), is_plain)) return std::string(word);
   std::string out = "\"";
   for (const char c : word) {
@@ -68,7 +68,7 @@ std::string quoted_word(std::string_view word) {
   return out + '"';
 }
 
-std::optional<std::vector<std::string>> split_words(std::string_view line) {
+std::optional<std::vector<std::string>> words_of_plan_line(std::string_view line) {
   std::vector<std::string> words;
   size_t at = 0;
   while (at < line.size()) {

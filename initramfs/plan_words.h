@@ -9,9 +9,9 @@
 namespace kdump {
 
 // One word of a line: bare where that is unmistakable, else in double quotes with \" \\ and \xNN.
-std::string quoted_word(std::string_view word);
+std::string plan_word(std::string_view word);
 
 // Nothing if the line is not made of such words.
-std::optional<std::vector<std::string>> split_words(std::string_view line);
+std::optional<std::vector<std::string>> words_of_plan_line(std::string_view line);
 
 }  // namespace kdump

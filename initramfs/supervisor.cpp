@@ -23,8 +23,8 @@ namespace kdump {
 
 namespace {
 
-constexpr int kWorkerFailed = 1;
-constexpr std::chrono::seconds kStartLimit{60};  // until the worker makes its first promise
+constexpr int kStepFailed = 1;
+constexpr std::chrono::seconds kStartLimit{60};  // until a step makes its first promise
 
 int64_t now_ms() {
   timespec now{};
@@ -159,8 +159,15 @@ const char* word_for(FinalAction action) {
   return "reboot";
 }
 
-// True if the worker ended well in time.
-bool wait_for_worker(pid_t pid, const WorkerState& state) {
+// Why a step did not end well; "" if it did, or said so itself.
+using Reason = std::array<char, 300>;
+
+bool past(int64_t deadline_ms) {
+  return deadline_ms != 0 && now_ms() > deadline_ms;
+}
+
+// True if the step ended well in time. `limit_ms` is that of the whole capture; 0: none.
+bool wait_for_step(pid_t pid, const WorkerState& state, int64_t limit_ms, Reason& reason) {
   sigset_t child;
   sigemptyset(&child);
   sigaddset(&child, SIGCHLD);
@@ -168,19 +175,63 @@ bool wait_for_worker(pid_t pid, const WorkerState& state) {
     int status = 0;
     if (reaped(pid, status)) {
       if (WIFEXITED(status)) return WEXITSTATUS(status) == 0;
-      std::array<char, 96> text{};
-      std::snprintf(text.data(), text.size(), "dump not saved: killed by signal %d%s while ",
-                    WTERMSIG(status),
-                    WTERMSIG(status) == SIGKILL ? " (out of memory: raise crashkernel=)" : "");
-      say(text.data(), state.what());
+      std::snprintf(
+          reason.data(), reason.size(), "killed by signal %d%s while %s", WTERMSIG(status),
+          WTERMSIG(status) == SIGKILL ? " (out of memory: raise crashkernel=)" : "", state.what());
       return false;
     }
-    if (state.is_late()) {
-      say("dump not saved: given up, as this did not end in time: ", state.what());
+    if (past(limit_ms) || state.is_late()) {
+      std::snprintf(reason.data(), reason.size(), "given up, as %s: %s",
+                    past(limit_ms) ? "the whole capture took longer than limits.capture"
+                                   : "this did not end in time",
+                    state.what());
       return false;
     }
     const timespec second{1, 0};
     (void)::sigtimedwait(&child, nullptr, &second);
+  }
+}
+
+// Runs one step in a child, with everything that the child starts in one process group.
+bool run_step(bool (*step)(WorkerState&), WorkerState& state, int64_t limit_ms, Reason& reason) {
+  state.doing("starting", kStartLimit);
+  reason[0] = '\0';
+  const pid_t pid = ::fork();
+  if (pid == 0) {
+    (void)::setpgid(0, 0);
+    sigset_t none;
+    sigemptyset(&none);
+    ::sigprocmask(SIG_SETMASK, &none, nullptr);
+    // Not the kernel's first choice when memory runs out: makedump is.
+    const int fd = ::open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+    if (fd >= 0) (void)!::write(fd, "-500", 4);
+    if (fd >= 0) ::close(fd);
+    ::_exit(step(state) ? 0 : kStepFailed);
+  }
+  if (pid < 0) {
+    std::snprintf(reason.data(), reason.size(), "cannot start a process: %s", std::strerror(errno));
+    return false;
+  }
+  const bool done = wait_for_step(pid, state, limit_ms, reason);
+  // What waits for a dead disk cannot even be killed; it is left behind.
+  if (!done) (void)::kill(-pid, SIGKILL);
+  return done;
+}
+
+// One target after the other, until one has the dump.
+void try_targets(const Steps& steps, WorkerState& state) {
+  Reason reason{};
+  const int64_t limit = state.capture_limit().count();
+  const int64_t limit_ms = limit == 0 ? 0 : now_ms() + limit * 1000;
+  for (unsigned target = 0; target < state.targets() && !state.saved(); ++target) {
+    state.begin_attempt(target);
+    if (run_step(steps.attempt, state, limit_ms, reason)) {
+      state.set_saved();
+    } else if (reason[0] != '\0') {
+      say("dump not saved: ", reason.data());
+      state.set_failure(target, reason.data());
+    }
+    if (past(limit_ms)) return;
   }
 }
 
@@ -200,7 +251,25 @@ bool WorkerState::is_late() const {
   return now_ms() > deadline_ms_.load();
 }
 
-void supervise(bool (*worker)(WorkerState& state)) {
+void WorkerState::set_targets(unsigned number, std::chrono::seconds capture_limit) {
+  targets_.store(number);
+  capture_limit_.store(capture_limit.count());
+}
+
+void WorkerState::begin_attempt(unsigned target) {
+  attempt_.store(target);
+}
+
+void WorkerState::set_failure(unsigned target, const char* why) {
+  if (target >= kMostTargets) return;
+  std::snprintf(failures_[target].data(), failures_[target].size(), "%s", why);
+}
+
+const char* WorkerState::failure(unsigned target) const {
+  return target < kMostTargets ? failures_[target].data() : "";
+}
+
+void supervise(const Steps& steps) {
   open_standard_files();
   const auto mounted = mount_kernel_filesystems();
   if (!mounted) say(mounted.error().message().c_str());
@@ -210,34 +279,26 @@ void supervise(bool (*worker)(WorkerState& state)) {
   sigfillset(&all);
   ::sigprocmask(SIG_BLOCK, &all, nullptr);
 
-  FinalAction action = FinalAction::reboot;
   void* shared = ::mmap(nullptr, sizeof(WorkerState), PROT_READ | PROT_WRITE,
                         MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (shared == MAP_FAILED) {
     say("failure action: reboot; no memory at all");
-    end_machine(action);
+    end_machine(FinalAction::reboot);
   }
   auto* state = new (shared) WorkerState;
-  state->doing("starting", kStartLimit);
 
-  const pid_t pid = ::fork();
-  if (pid == 0) {
-    sigset_t none;
-    sigemptyset(&none);
-    ::sigprocmask(SIG_SETMASK, &none, nullptr);
-    // Not the kernel's first choice when memory runs out: makedump is.
-    const int fd = ::open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
-    if (fd >= 0) (void)!::write(fd, "-500", 4);
-    if (fd >= 0) ::close(fd);
-    ::_exit(worker(*state) ? 0 : kWorkerFailed);
-  }
-  if (pid < 0) say("cannot start a process: ", std::strerror(errno));
-  const bool saved = pid > 0 && wait_for_worker(pid, *state);
+  Reason reason{};
+  if (!run_step(steps.prepare, *state, 0, reason) && reason[0] != '\0')
+    say("preparing the capture: ", reason.data());
+  if (!state->not_wanted()) try_targets(steps, *state);
+  if (!run_step(steps.finish, *state, 0, reason) && reason[0] != '\0')
+    say("finishing the capture: ", reason.data());
 
-  action = saved ? state->final_action() : as_final(state->failure_action());
+  const bool well = state->saved() || state->not_wanted();
+  const FinalAction action = well ? state->final_action() : as_final(state->failure_action());
   (void)::kill(-1, SIGKILL);
   sync_bounded();
-  say(saved ? "final action: " : "failure action: ", word_for(action));
+  say(well ? "final action: " : "failure action: ", word_for(action));
   end_machine(action);
 }
 

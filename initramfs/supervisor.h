@@ -1,8 +1,10 @@
 // PID 1 of the capture image. The kernel panics when PID 1 ends, so the work, which touches broken
-// disks and hostile data, is done by a child, and PID 1 does only this: wait for it, give it up
-// when it hangs or dies, and carry out the final action. It takes no memory while it does so.
+// disks and hostile data, is done by children, one a step, and PID 1 does only this: wait for each,
+// give it up when it hangs or dies, go on with the next, and carry out the final action. It takes
+// no memory while it does so.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <chrono>
 
@@ -10,29 +12,62 @@
 
 namespace kdump {
 
-// Shared between PID 1 and the worker: the worker's promises about what comes next.
+// Shared between PID 1 and its steps: promises about what comes next, and what came out.
 class WorkerState {
  public:
+  static constexpr unsigned kMostTargets = 16;  // of which a failure is remembered
+
   // Announces what is being done now and when it is over at the latest. `what` completes
   // "gave up …": "mounting UUID=…". Cheap.
   void doing(const char* what, std::chrono::seconds at_most);
-  void set_actions(FailureAction on_failure, FinalAction on_success);
-
   [[nodiscard]] bool is_late() const;
   [[nodiscard]] const char* what() const { return what_; }
+
+  // What the plan says; until then nothing is tried, and the machine reboots.
+  void set_actions(FailureAction on_failure, FinalAction on_success);
+  void set_targets(unsigned number, std::chrono::seconds capture_limit);
   [[nodiscard]] FailureAction failure_action() const { return failure_action_.load(); }
   [[nodiscard]] FinalAction final_action() const { return final_action_.load(); }
+  [[nodiscard]] unsigned targets() const { return targets_.load(); }
+  [[nodiscard]] std::chrono::seconds capture_limit() const {
+    return std::chrono::seconds(capture_limit_.load());
+  }
+
+  // The target that is being tried.
+  void begin_attempt(unsigned target);
+  [[nodiscard]] unsigned attempt() const { return attempt_.load(); }
+
+  // Why a target was given up, cut to what fits; "" if it was not. The last word counts.
+  void set_failure(unsigned target, const char* why);
+  [[nodiscard]] const char* failure(unsigned target) const;
+
+  // The dump is where it should be, or the plan was content with less.
+  void set_saved() { saved_.store(true); }
+  [[nodiscard]] bool saved() const { return saved_.load(); }
+  // kdump_pre said that there is to be no dump: the final action follows.
+  void set_not_wanted() { not_wanted_.store(true); }
+  [[nodiscard]] bool not_wanted() const { return not_wanted_.load(); }
 
  private:
   std::atomic<int64_t> deadline_ms_{0};  // CLOCK_MONOTONIC; 0: none yet
   std::atomic<FailureAction> failure_action_{FailureAction::reboot};
   std::atomic<FinalAction> final_action_{FinalAction::reboot};
-  char what_[160] = "starting";  // read by PID 1 only when the worker is late, so that a torn text
-                                 // is all that can happen
+  std::atomic<unsigned> targets_{0}, attempt_{0};
+  std::atomic<int64_t> capture_limit_{0};
+  std::atomic<bool> saved_{false}, not_wanted_{false};
+  char what_[160] = "starting";  // read by PID 1 only when a step is late, so that a torn text is
+                                 // all that can happen
+  std::array<std::array<char, 400>, kMostTargets> failures_{};
 };
 
-// Runs `worker` in a child and then ends this machine's second life. `worker` returns whether the
-// dump was saved. Call as PID 1 only; never returns.
-[[noreturn]] void supervise(bool (*worker)(WorkerState& state));
+// Each runs in a child of its own and returns whether it did what it is for.
+struct Steps {
+  bool (*prepare)(WorkerState& state);  // reads the plan; makes devices and network ready
+  bool (*attempt)(WorkerState& state);  // saves to the target state.attempt()
+  bool (*finish)(WorkerState& state);   // after all attempts, whatever came out
+};
+
+// Runs the steps and then ends this machine's second life. Call as PID 1 only; never returns.
+[[noreturn]] void supervise(const Steps& steps);
 
 }  // namespace kdump

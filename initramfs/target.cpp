@@ -47,9 +47,9 @@ Result<CapturePlan> resolve_target(const Settings& settings) {
   for (const Target& target : settings.targets) {
     KDUMP_TRY_ASSIGN(TargetPlan resolved,
                      resolve_one(target, target.path.empty() ? settings.path : target.path));
-    resolved.described =
-        target.kind == TargetKind::path ? resolved.filesystem + " " + resolved.device
-                                        : target.describe();
+    resolved.described = target.kind == TargetKind::path
+                             ? resolved.filesystem + " " + resolved.device
+                             : target.describe();
     resolved.stall_limit =
         target.stall_limit.count() != 0 ? target.stall_limit : settings.stall_limit;
     plan.targets.push_back(std::move(resolved));

@@ -32,6 +32,15 @@ std::string image_kind(const Settings& settings) {
              : "native: what the target needs is a device and a file system, no more";
 }
 
+std::string describe(const TargetPlan& target) {
+  std::string text = target.name();
+  if (!target.filesystem.empty())
+    text += " (" + target.filesystem +
+            (target.mount_options.empty() ? "" : ", " + target.mount_options) + ")";
+  if (!target.address.empty()) text += " at " + target.address;
+  return target.directory.empty() ? text : text + ", directory " + target.directory;
+}
+
 }  // namespace
 
 Shown show_arming(const Host& host) {

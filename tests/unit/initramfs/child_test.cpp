@@ -15,15 +15,15 @@ using testing::HasSubstr;
 
 class Child : public testing::Test {
  protected:
-  Result<ChildUsage> sh(const std::string& script) {
+  ChildEnd sh(const std::string& script) {
     options_.argv = {"/bin/sh", "-c", script};
-    options_.output_directory = dir_.path();
+    options_.bytes_moved = [this] { return bytes_in(dir_.path()); };
     options_.on_line = [this](const std::string& line) { lines_.push_back(line); };
     return run_child(options_);
   }
   std::string error_of(const std::string& script) {
-    const auto result = sh(script);
-    return result ? "success" : result.error().message();
+    const ChildEnd end = sh(script);
+    return end.ok() ? "success" : end.error;
   }
 
   TempDir dir_;
@@ -32,16 +32,37 @@ class Child : public testing::Test {
 };
 
 TEST_F(Child, PassesOnWhatItSays) {
-  const auto usage = sh("echo one; printf 'two\\rthree\\n' >&2; printf four");
-  ASSERT_TRUE(usage) << usage.error().message();
+  const ChildEnd end = sh("echo one; printf 'two\\rthree\\n' >&2; printf four");
+  ASSERT_TRUE(end.ok()) << end.error;
   EXPECT_THAT(lines_, ElementsAre("one", "two", "three", "four"));
-  EXPECT_GT(usage->peak_memory_kib, 0U);
+  EXPECT_GT(end.peak_memory_kib, 0U);
 }
 
 TEST_F(Child, LosesNothingOfMuch) {
-  ASSERT_TRUE(sh("i=0; while [ $i -lt 20000 ]; do echo line $i; i=$((i+1)); done"));
+  ASSERT_TRUE(sh("i=0; while [ $i -lt 20000 ]; do echo line $i; i=$((i+1)); done").ok());
   ASSERT_EQ(lines_.size(), 20000U);
   EXPECT_EQ(lines_.back(), "line 19999");
+}
+
+TEST_F(Child, ItsOutputIsTakenApartFromItsWords) {
+  std::string taken;
+  options_.on_output = [&](Bytes bytes) -> Result<void> {
+    taken.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    return {};
+  };
+  const ChildEnd end = sh("head -c 300000 /dev/zero | tr '\\0' x; echo progress >&2; printf end");
+  ASSERT_TRUE(end.ok()) << end.error;
+  EXPECT_EQ(taken, std::string(300000, 'x') + "end");
+  EXPECT_THAT(lines_, ElementsAre("progress"));
+}
+
+TEST_F(Child, OutputThatNobodyTakesEndsIt) {
+  options_.on_output = [](Bytes) -> Result<void> { return Error(Errc::io, "server gone"); };
+  const auto start = steady_clock::now();
+  const ChildEnd end = sh("echo x; sleep 60");
+  EXPECT_TRUE(end.refused);
+  EXPECT_EQ(end.error, "server gone");
+  EXPECT_LT(steady_clock::now() - start, seconds(20));
 }
 
 TEST_F(Child, FailureIsItsLastWordsAndStatus) {
@@ -57,8 +78,9 @@ TEST_F(Child, SignalsAreNamed) {
 
 TEST_F(Child, AMissingProgramIsAnError) {
   options_.argv = {"/no/such/program"};
-  options_.output_directory = dir_.path();
-  EXPECT_EQ(run_child(options_).error().message(), "/no/such/program could not be started");
+  const ChildEnd end = run_child(options_);
+  EXPECT_EQ(end.error, "/no/such/program could not be started");
+  EXPECT_EQ(end.status, 127);
 }
 
 TEST_F(Child, OneThatSleepsIsGivenUp) {

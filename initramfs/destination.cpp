@@ -1,0 +1,20 @@
+#include "initramfs/destination.h"
+
+namespace kdump {
+
+Result<std::unique_ptr<Destination>> make_destination(const TargetPlan& target,
+                                                      WorkerState& state) {
+  switch (target.kind) {
+    case TargetKind::filesystem:
+    case TargetKind::nfs:
+      return make_mounted_destination(target, state);
+    case TargetKind::raw:
+    case TargetKind::ssh:
+    case TargetKind::sftp:
+    case TargetKind::path:
+      break;
+  }
+  return Error(Errc::unsupported, target.name() + ": this image cannot write there");
+}
+
+}  // namespace kdump
