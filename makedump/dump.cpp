@@ -257,6 +257,9 @@ Result<Summary> run_dump(const Job& job) {
                                                    .max_mapnr = frames.end(),
                                                    .pages_to_store = pages_to_store,
                                                    .notes_size = source->notes().size()}));
+  if (job.room && plan.size_bound > *job.room)
+    return Error(Errc::too_big, job.output + ": there is room for " + human_bytes(*job.room) +
+                                    ", and the dump may need " + human_bytes(plan.size_bound));
   const Preamble preamble =
       make_preamble(plan, job, *source, info, *arch, read_utsname(memory, info));
 

@@ -17,6 +17,7 @@ enum LongOption : int {
   kOptManifest,
   kOptShowStats,
   kOptCheckParams,
+  kOptRoom,
   kOptUnsupported,
 };
 
@@ -28,6 +29,7 @@ constexpr auto kLongOptions = std::to_array<option>({
     {"manifest", required_argument, nullptr, kOptManifest},
     {"show-stats", no_argument, nullptr, kOptShowStats},
     {"check-params", no_argument, nullptr, kOptCheckParams},
+    {"room", required_argument, nullptr, kOptRoom},
     {"help", no_argument, nullptr, 'h'},
     {"version", no_argument, nullptr, 'v'},
     {"split", no_argument, nullptr, kOptUnsupported},
@@ -64,6 +66,13 @@ Result<unsigned> number_of(const std::string& option, std::string_view text, uns
   if (const auto value = parse_number(text, most)) return *value;
   return usage(option + ": '" + std::string(text) + "' is not a number from 0 to " +
                std::to_string(most));
+}
+
+Result<uint64_t> parse_bytes(const std::string& option, std::string_view text) {
+  uint64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error == std::errc() && end == text.data() + text.size()) return value;
+  return usage(option + ": '" + std::string(text) + "' is not a number of bytes");
 }
 
 Result<DumpLevel> parse_dump_level(std::string_view text) {
@@ -138,6 +147,10 @@ Result<void> apply(Job& job, int code, const std::string& name) {
     case kOptManifest:
       job.manifest = optarg;
       return {};
+    case kOptRoom: {
+      KDUMP_TRY_ASSIGN(job.room, parse_bytes(name, optarg));
+      return {};
+    }
     case kOptShowStats:
       job.message_level |= Job::kReport;
       return {};
@@ -215,6 +228,7 @@ libkdumpfile. It is complete when it has its name: until then it is DUMPFILE-inc
                        bytes written are the same for any number
   --manifest FILE      write what crashed, what was saved, left out and measured as
                        JSON; with --dump-dmesg only what crashed
+  --room BYTES         begin only if the dump will fit into so many bytes
   --message-level N    sum of 1 progress, 2 common messages, 4 errors, 8 debugging,
                        16 report (default: 7)
   --show-stats         the report: how many pages of which class
@@ -223,7 +237,10 @@ libkdumpfile. It is complete when it has its name: until then it is DUMPFILE-inc
   -h, --help           this text
   -v, --version        version
 
-Exit status: 0 the file is complete, 1 it is not (one line on stderr says why).
+Exit status: 0 the file is complete; else it is not, and one line on stderr says why:
+  1 what was asked for makes no sense, or is not there   3 VMCORE is damaged
+  4 DUMPFILE could not be written                        5 it will not fit (--room)
+  6 not enough memory
 )";
 }
 

@@ -2,6 +2,7 @@
 // for it keep working.
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string>
 
@@ -24,6 +25,7 @@ struct Job {
   Codec codec = Codec::none;
   DumpLevel dump_level;
   unsigned threads = 0;  // 0: the CPUs that this process may use
+  std::optional<uint64_t> room;  // bytes there are for the dump; a larger one is not begun
   bool overwrite = false;
   unsigned message_level = kProgress | kCommon | kErrors;
 

@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <span>
 
+#include "makedump/base/dump_status.h"
 #include "makedump/base/log.h"
 #include "makedump/dump.h"
 #include "makedump/job.h"
@@ -40,6 +41,29 @@ Result<void> run(const Job& job) {
   return {};
 }
 
+// What whoever ran this can do next.
+DumpStatus dump_status(Errc code) {
+  switch (code) {
+    case Errc::bad_input:
+    case Errc::unsupported:
+      return DumpStatus::damaged;
+    case Errc::io:
+    case Errc::no_space:
+    case Errc::timed_out:
+    case Errc::exists:
+      return DumpStatus::target;
+    case Errc::too_big:
+      return DumpStatus::too_big;
+    case Errc::no_memory:
+      return DumpStatus::no_memory;
+    case Errc::usage:
+    case Errc::not_found:
+    case Errc::internal:
+      break;
+  }
+  return DumpStatus::failed;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -52,7 +76,7 @@ int main(int argc, char** argv) {
   if (const auto done = run(*job); !done) {
     // Errors are shown at any --message-level: a capture that failed in silence is the worst kind.
     log::error(done.error().message());
-    return exit_status(done.error().code());
+    return static_cast<int>(dump_status(done.error().code()));
   }
   return 0;
 }

@@ -55,6 +55,7 @@ int exit_status(Errc code) {
     case Errc::exists:
     case Errc::io:
     case Errc::no_space:
+    case Errc::too_big:
     case Errc::no_memory:
     case Errc::timed_out:
       return 1;  // scripts written for makedumpfile and kdumpctl know 1 as "failed", whatever the

@@ -22,6 +22,7 @@ enum class Errc {
   exists,       // the output is already there and overwriting was not asked for
   io,           // the system refused a read, write, mount, …; sys_errno() has the reason
   no_space,     // the target is full
+  too_big,      // it will not fit where it is to go: nothing was written
   no_memory,    // the memory budget does not allow it
   timed_out,    // nothing moved for too long
   internal,     // a broken promise between our own rooms: a bug

@@ -114,7 +114,7 @@ class FakeHost {
     const auto verified = verify_image(root_ + image);
     if (!verified || !verified->record) return "";
     const auto plan = decode_capture_plan(verified->record->plan, image);
-    return plan ? plan->directory : "";
+    return plan ? plan->targets.front().directory : "";
   }
   [[nodiscard]] const std::string& root() const { return root_; }
 
