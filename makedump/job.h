@@ -24,7 +24,7 @@ struct Job {
   std::string manifest;  // JSON about the dump is published here; "" for none
   Codec codec = Codec::none;
   DumpLevel dump_level;
-  unsigned threads = 0;  // 0: the CPUs that this process may use
+  unsigned threads = 0;          // 0: the CPUs that this process may use
   std::optional<uint64_t> room;  // bytes there are for the dump; a larger one is not begun
   bool overwrite = false;
   unsigned message_level = kProgress | kCommon | kErrors;
