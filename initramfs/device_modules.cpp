@@ -80,10 +80,15 @@ class Walk {
 
 Result<DeviceDrivers> find_device_drivers(const std::string& kernel_name,
                                           const std::string& sysfs) {
-  const fs::path entry = fs::path(sysfs) / "class/block" / kernel_name;
+  return find_class_drivers("block/" + kernel_name, sysfs);
+}
+
+Result<DeviceDrivers> find_class_drivers(const std::string& class_and_name,
+                                         const std::string& sysfs) {
+  const fs::path entry = fs::path(sysfs) / "class" / class_and_name;
   std::error_code failed;
   if (!fs::exists(entry, failed))
-    return Error(Errc::not_found, entry.string() + ": no such block device in sysfs");
+    return Error(Errc::not_found, entry.string() + ": no such device in sysfs");
   Walk walk(sysfs);
   walk.visit(entry);
   return walk.take();

@@ -21,6 +21,10 @@ struct DeviceDrivers {
 Result<DeviceDrivers> find_device_drivers(const std::string& kernel_name,
                                           const std::string& sysfs = "/sys");
 
+// The same for a device of another class: "net/eth0", "watchdog/watchdog0".
+Result<DeviceDrivers> find_class_drivers(const std::string& class_and_name,
+                                         const std::string& sysfs = "/sys");
+
 // Refuses what userspace has to assemble before it can be mounted (LVM, LUKS, multipath, md, …) and
 // what lives in this kernel only (loop, zram).
 Result<void> check_plain_device(const std::string& kernel_name, const std::string& sysfs = "/sys");

@@ -77,15 +77,12 @@ Result<void> add_filesystem_modules(ModuleResolver& resolver, const TargetPlan& 
 
 Error not_in_kernel(const std::string& device, const std::string& driver,
                     const std::string& release) {
-  return {Errc::not_found, device_path(device) + " is driven by " + driver + ", which kernel " +
-                               release + " does not have"};
+  return {Errc::not_found,
+          device + " is driven by " + driver + ", which kernel " + release + " does not have"};
 }
 
-Result<void> add_device_modules(ModuleResolver& resolver, const TargetPlan& target,
-                                const ImageOptions& options) {
-  KDUMP_TRY_ASSIGN(const std::string device, kernel_name_of_target(target.device));
-  KDUMP_TRY(check_plain_device(device));
-  KDUMP_TRY_ASSIGN(const DeviceDrivers drivers, find_device_drivers(device));
+Result<void> add_drivers(ModuleResolver& resolver, const DeviceDrivers& drivers,
+                         const std::string& device, const ImageOptions& options) {
   for (const std::string& name : drivers.modules) {
     KDUMP_TRY_ASSIGN(const auto match, resolver.add(name));
     if (match == ModuleResolver::Match::none)
@@ -98,6 +95,26 @@ Result<void> add_device_modules(ModuleResolver& resolver, const TargetPlan& targ
   return {};
 }
 
+Result<void> add_device_modules(ModuleResolver& resolver, const TargetPlan& target,
+                                const ImageOptions& options) {
+  KDUMP_TRY_ASSIGN(const std::string device, kernel_name_of_target(target.device));
+  KDUMP_TRY(check_plain_device(device));
+  KDUMP_TRY_ASSIGN(const DeviceDrivers drivers, find_device_drivers(device));
+  return add_drivers(resolver, drivers, device_path(device), options);
+}
+
+// The host's watchdog may be running when it crashes, and goes on: somebody has to feed it. Its
+// driver is a help, not a condition.
+void add_watchdog_modules(ModuleResolver& resolver, const ImageOptions& options) {
+  std::error_code failed;
+  for (std::filesystem::directory_iterator it("/sys/class/watchdog", failed), end;
+       !failed && it != end; it.increment(failed)) {
+    const std::string name = it->path().filename();
+    if (const auto drivers = find_class_drivers("watchdog/" + name))
+      (void)add_drivers(resolver, *drivers, name, options);
+  }
+}
+
 Result<std::vector<KernelModule>> collect_modules(const CapturePlan& plan,
                                                   const ImageOptions& options) {
   KDUMP_TRY_ASSIGN(ModuleResolver resolver,
@@ -108,6 +125,7 @@ Result<std::vector<KernelModule>> collect_modules(const CapturePlan& plan,
     if (target.kind == TargetKind::filesystem || target.kind == TargetKind::nfs)
       KDUMP_TRY(add_filesystem_modules(resolver, target));
   }
+  add_watchdog_modules(resolver, options);
   return resolver.modules();
 }
 

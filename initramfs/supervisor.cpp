@@ -8,9 +8,11 @@
 #include <ctime>
 #include <fcntl.h>
 #include <linux/reboot.h>
+#include <linux/watchdog.h>
 #include <new>
 #include <poll.h>
 #include <string_view>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/reboot.h>
 #include <sys/wait.h>
@@ -159,6 +161,27 @@ const char* word_for(FinalAction action) {
   return "reboot";
 }
 
+// The host's hardware watchdog, where it has one: fed as long as promises are kept, so that it ends
+// what even PID 1 cannot (a kernel that is stuck). Its driver may come with the first step.
+class Watchdog {
+ public:
+  void feed() {
+    if (fd_ < 0) fd_ = ::open("/dev/watchdog", O_WRONLY | O_CLOEXEC);
+    if (fd_ >= 0) (void)::ioctl(fd_, WDIOC_KEEPALIVE, 0);
+  }
+
+  // A machine that halts has to stay as it is; one that reboots is better off with it.
+  void stop() {
+    if (fd_ < 0) return;
+    (void)!::write(fd_, "V", 1);
+    ::close(fd_);
+    fd_ = -1;
+  }
+
+ private:
+  int fd_ = -1;
+};
+
 // Why a step did not end well; "" if it did, or said so itself.
 using Reason = std::array<char, 300>;
 
@@ -167,7 +190,8 @@ bool past(int64_t deadline_ms) {
 }
 
 // True if the step ended well in time. `limit_ms` is that of the whole capture; 0: none.
-bool wait_for_step(pid_t pid, const WorkerState& state, int64_t limit_ms, Reason& reason) {
+bool wait_for_step(pid_t pid, const WorkerState& state, int64_t limit_ms, Watchdog& watchdog,
+                   Reason& reason) {
   sigset_t child;
   sigemptyset(&child);
   sigaddset(&child, SIGCHLD);
@@ -187,13 +211,15 @@ bool wait_for_step(pid_t pid, const WorkerState& state, int64_t limit_ms, Reason
                     state.what());
       return false;
     }
+    watchdog.feed();
     const timespec second{1, 0};
     (void)::sigtimedwait(&child, nullptr, &second);
   }
 }
 
 // Runs one step in a child, with everything that the child starts in one process group.
-bool run_step(bool (*step)(WorkerState&), WorkerState& state, int64_t limit_ms, Reason& reason) {
+bool run_step(bool (*step)(WorkerState&), WorkerState& state, int64_t limit_ms, Watchdog& watchdog,
+              Reason& reason) {
   state.doing("starting", kStartLimit);
   reason[0] = '\0';
   const pid_t pid = ::fork();
@@ -212,20 +238,20 @@ bool run_step(bool (*step)(WorkerState&), WorkerState& state, int64_t limit_ms, 
     std::snprintf(reason.data(), reason.size(), "cannot start a process: %s", std::strerror(errno));
     return false;
   }
-  const bool done = wait_for_step(pid, state, limit_ms, reason);
+  const bool done = wait_for_step(pid, state, limit_ms, watchdog, reason);
   // What waits for a dead disk cannot even be killed; it is left behind.
   if (!done) (void)::kill(-pid, SIGKILL);
   return done;
 }
 
 // One target after the other, until one has the dump.
-void try_targets(const Steps& steps, WorkerState& state) {
+void try_targets(const Steps& steps, WorkerState& state, Watchdog& watchdog) {
   Reason reason{};
   const int64_t limit = state.capture_limit().count();
   const int64_t limit_ms = limit == 0 ? 0 : now_ms() + limit * 1000;
   for (unsigned target = 0; target < state.targets() && !state.saved(); ++target) {
     state.begin_attempt(target);
-    if (run_step(steps.attempt, state, limit_ms, reason)) {
+    if (run_step(steps.attempt, state, limit_ms, watchdog, reason)) {
       state.set_saved();
     } else if (reason[0] != '\0') {
       say("dump not saved: ", reason.data());
@@ -287,11 +313,12 @@ void supervise(const Steps& steps) {
   }
   auto* state = new (shared) WorkerState;
 
+  Watchdog watchdog;
   Reason reason{};
-  if (!run_step(steps.prepare, *state, 0, reason) && reason[0] != '\0')
+  if (!run_step(steps.prepare, *state, 0, watchdog, reason) && reason[0] != '\0')
     say("preparing the capture: ", reason.data());
-  if (!state->not_wanted()) try_targets(steps, *state);
-  if (!run_step(steps.finish, *state, 0, reason) && reason[0] != '\0')
+  if (!state->not_wanted()) try_targets(steps, *state, watchdog);
+  if (!run_step(steps.finish, *state, 0, watchdog, reason) && reason[0] != '\0')
     say("finishing the capture: ", reason.data());
 
   const bool well = state->saved() || state->not_wanted();
@@ -299,6 +326,7 @@ void supervise(const Steps& steps) {
   (void)::kill(-1, SIGKILL);
   sync_bounded();
   say(well ? "final action: " : "failure action: ", word_for(action));
+  if (action == FinalAction::halt) watchdog.stop();
   end_machine(action);
 }
 

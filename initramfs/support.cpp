@@ -52,16 +52,6 @@ constexpr Gap kGaps[] = {
      "'core_collector makedumpfile -l --message-level 7 -d 31'"},
     {"image", [](const Settings& s) { return s.image_kind == ImageKind::dracut; },
      "the capture image is not built by dracut yet: write image: native"},
-    {"targets", [](const Settings& s) { return s.targets.size() > 1; },
-     "only one target is tried yet: keep the first choice"},
-    {"limits.stall", [](const Settings& s) { return s.stall_limit != Settings{}.stall_limit; },
-     "it cannot be set yet: remove it"},
-    {"limits.capture", [](const Settings& s) { return s.capture_limit.count() != 0; },
-     "it cannot be set yet: remove it"},
-    {"space.keep_free", [](const Settings& s) { return s.keep_free != Settings{}.keep_free; },
-     "it cannot be set yet: remove it"},
-    {"space.when_short", [](const Settings& s) { return s.when_short != Settings{}.when_short; },
-     "it cannot be set yet: remove it"},
 };
 
 constexpr std::string_view kLocalTarget =
@@ -72,15 +62,9 @@ constexpr std::string_view kLocalTarget =
 std::optional<std::string_view> gap_of(const Target& target) {
   switch (target.kind) {
     case TargetKind::path:
-      if (!target.path.empty()) return "write the path into kdump.conf";
       break;
     case TargetKind::filesystem:
       if (target.type == "virtiofs") return kLocalTarget;
-      if (!target.options.empty())
-        return "mount options of its own are not used yet: set them in /etc/fstab";
-      if (!target.path.empty())
-        return "a path of its own is not used yet: write it into kdump.conf";
-      if (target.stall_limit.count() != 0) return "stall_limit is not used yet: remove it";
       break;
     case TargetKind::raw:
     case TargetKind::nfs:

@@ -129,7 +129,9 @@ Result<TargetPlan> make_target(const Target& configured, const Resolved& resolve
     target.device = configured.device.empty() ? resolved.device : configured.device;
   }
   target.filesystem = resolved.type;
-  target.mount_options = options_for_capture(resolved.options);
+  // The admin's own word stands above what the host mounts with.
+  target.mount_options =
+      options_for_capture(configured.options.empty() ? resolved.options : configured.options);
   target.directory = resolved.directory;
   return target;
 }
