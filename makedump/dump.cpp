@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <charconv>
 #include <chrono>
-#include <filesystem>
 #include <unistd.h>
 
 #include "makedump/arch/arch.h"
@@ -16,6 +15,7 @@
 #include "makedump/memory/frames.h"
 #include "makedump/memory/page_array.h"
 #include "makedump/memory/utsname.h"
+#include "makedump/output.h"
 #include "makedump/pack/packer.h"
 #include "makedump/panic_line.h"
 #include "makedump/plan/dump_plan.h"
@@ -198,14 +198,6 @@ Preamble make_preamble(const DumpPlan& plan, const Job& job, const Source& sourc
   return preamble;
 }
 
-// -f would replace what may be the only vmcore by what is left of it.
-Result<void> refuse_same_file(const Job& job) {
-  std::error_code not_there;
-  if (std::filesystem::equivalent(job.vmcore, job.output, not_there))
-    return Error(Errc::usage, job.output + ": is the vmcore itself; write to another file");
-  return {};
-}
-
 // Both bitmaps of one window.
 Result<void> write_bitmaps(Sink& sink, const DumpPlan& plan, const Frames& frames,
                            const PageSet& kept) {
@@ -257,14 +249,12 @@ Result<Summary> run_dump(const Job& job) {
                                                    .max_mapnr = frames.end(),
                                                    .pages_to_store = pages_to_store,
                                                    .notes_size = source->notes().size()}));
-  if (job.room && plan.size_bound > *job.room)
-    return Error(Errc::too_big, job.output + ": there is room for " + human_bytes(*job.room) +
-                                    ", and the dump may need " + human_bytes(plan.size_bound));
+  if (job.room && plan.size_bound > *job.room) return too_big(job, plan.size_bound);
   const Preamble preamble =
       make_preamble(plan, job, *source, info, *arch, read_utsname(memory, info));
 
   // 6. and 7. Pack the pages into the sink. The file's name is the incomplete one until commit().
-  KDUMP_TRY_ASSIGN(const auto file, open_file_sink(job.output, {.overwrite = job.overwrite}));
+  KDUMP_TRY_ASSIGN(const auto file, open_output(job));
   ChecksumSink sink(*file);
   KDUMP_TRY(preamble.write(sink, source->notes()));
   KDUMP_TRY(sink.extend_to(plan.data.v));  // readers map the tables: they must be inside the file
@@ -281,7 +271,8 @@ Result<Summary> run_dump(const Job& job) {
     const PageSet kept =
         only_window ? std::move(*only_window) : filter.kept_in(memory, window, counted_before);
     KDUMP_TRY(write_bitmaps(sink, plan, frames, kept));
-    KDUMP_TRY(packer.pack(kept, [&](uint64_t done) { progress.pages_done(done); }));
+    KDUMP_TRY(packer.pack(
+        kept, [&](uint64_t done) { progress.update(done, packer.totals().written_to); }));
   }
   const PackTotals& totals = packer.totals();
   KDUMP_TRY(sink.extend_to(totals.written_to));

@@ -18,6 +18,7 @@ enum LongOption : int {
   kOptShowStats,
   kOptCheckParams,
   kOptRoom,
+  kOptCopy,
   kOptUnsupported,
 };
 
@@ -29,6 +30,7 @@ constexpr auto kLongOptions = std::to_array<option>({
     {"manifest", required_argument, nullptr, kOptManifest},
     {"show-stats", no_argument, nullptr, kOptShowStats},
     {"check-params", no_argument, nullptr, kOptCheckParams},
+    {"copy", no_argument, nullptr, kOptCopy},
     {"room", required_argument, nullptr, kOptRoom},
     {"help", no_argument, nullptr, 'h'},
     {"version", no_argument, nullptr, 'v'},
@@ -118,6 +120,9 @@ Result<void> apply(Job& job, int code, const std::string& name) {
       KDUMP_TRY_ASSIGN(job.dump_level, parse_dump_level(optarg));
       return {};
     }
+    case 'F':
+      job.flattened = true;
+      return {};
     case 'f':
       job.overwrite = true;
       return {};
@@ -146,6 +151,9 @@ Result<void> apply(Job& job, int code, const std::string& name) {
       return {};
     case kOptManifest:
       job.manifest = optarg;
+      return {};
+    case kOptCopy:
+      job.kind = Job::Kind::copy;
       return {};
     case kOptRoom: {
       KDUMP_TRY_ASSIGN(job.room, parse_bytes(name, optarg));
@@ -197,6 +205,12 @@ Result<Job> parse_job(std::span<char* const> arguments) {
     job.output = std::move(operands[0]);
     return job;
   }
+  if (job.flattened && job.kind != Job::Kind::dmesg) {
+    if (operands.size() != 1)
+      return usage("-F: expected VMCORE, the dump goes to stdout; got " +
+                   std::to_string(operands.size()) + " file names");
+    operands.emplace_back("stdout");
+  }
   if (operands.size() != 2)
     return usage("expected VMCORE and " +
                  std::string(job.kind == Job::Kind::dmesg ? "LOGFILE" : "DUMPFILE") + ", got " +
@@ -210,6 +224,8 @@ std::string help_text() {
   return R"(makedump - writes what matters of a dead Linux kernel's memory to a file
 
   makedump [-c|-l|-p|-z] [-d LEVEL] [OPTION]... VMCORE DUMPFILE
+  makedump -F [-c|-l|-p|-z] [-d LEVEL] [OPTION]... VMCORE > FLATTENED
+  makedump --copy [-f] VMCORE COPY
   makedump --dump-dmesg [-f] VMCORE LOGFILE
   makedump -R [-f] DUMPFILE < FLATTENED
 
@@ -221,6 +237,9 @@ libkdumpfile. It is complete when it has its name: until then it is DUMPFILE-inc
                        with private data, 8 user pages, 16 free pages; 31 is all of
                        them (default: 0)
   -f                   overwrite DUMPFILE
+  -F                   write the flattened form to stdout: -R makes the dump of it
+  --copy               copy VMCORE as it is, whatever is wrong with it; zeros become
+                       holes, what cannot be read becomes zeros
   --dump-dmesg         write the kernel's log, nothing else
   -R                   make a dump of its flattened form (makedumpfile -F), which
                        comes on stdin

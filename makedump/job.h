@@ -13,7 +13,7 @@
 namespace kdump {
 
 struct Job {
-  enum class Kind { dump, dmesg, rearrange, check_params, help, version };
+  enum class Kind { dump, copy, dmesg, rearrange, check_params, help, version };
 
   // Bits of --message-level, as makedumpfile has them.
   static constexpr unsigned kProgress = 1, kCommon = 2, kErrors = 4, kDebug = 8, kReport = 16;
@@ -21,7 +21,8 @@ struct Job {
   Kind kind = Kind::dump;
   std::string vmcore;
   std::string output;
-  std::string manifest;  // JSON about the dump is published here; "" for none
+  bool flattened = false;  // to stdout, instead of `output`, which is then called "stdout"
+  std::string manifest;    // JSON about the dump is published here; "" for none
   Codec codec = Codec::none;
   DumpLevel dump_level;
   unsigned threads = 0;          // 0: the CPUs that this process may use

@@ -1,10 +1,13 @@
 // makedump: command line → job → dump; prints the one error; exit status. It also answers to the
 // name makedumpfile.
+#include <csignal>
 #include <cstdio>
 #include <span>
 
 #include "makedump/base/dump_status.h"
 #include "makedump/base/log.h"
+#include "makedump/base/units.h"
+#include "makedump/copy.h"
 #include "makedump/dump.h"
 #include "makedump/job.h"
 
@@ -30,6 +33,15 @@ Result<void> run(const Job& job) {
       return run_dmesg(job);
     case Job::Kind::rearrange:
       return run_rearrange(job);
+    case Job::Kind::copy: {
+      KDUMP_TRY_ASSIGN(const CopyReport report, run_copy(job));
+      if (report.unreadable != 0)
+        log::warning(human_bytes(report.unreadable) + " could not be read and are zeros");
+      if (job.says(Job::kCommon))
+        log::info(job.output + ": copied " + human_bytes(report.bytes) + ", of which " +
+                  human_bytes(report.written) + " are not zeros");
+      return {};
+    }
     case Job::Kind::dump:
       break;
   }
@@ -42,8 +54,8 @@ Result<void> run(const Job& job) {
 }
 
 // What whoever ran this can do next.
-DumpStatus dump_status(Errc code) {
-  switch (code) {
+DumpStatus dump_status(const Error& error) {
+  switch (error.code()) {
     case Errc::bad_input:
     case Errc::unsupported:
       return DumpStatus::damaged;
@@ -56,8 +68,10 @@ DumpStatus dump_status(Errc code) {
       return DumpStatus::too_big;
     case Errc::no_memory:
       return DumpStatus::no_memory;
-    case Errc::usage:
     case Errc::not_found:
+      // A file that the system does not have is a wrong request; what a vmcore lacks is damage.
+      return error.sys_errno() != 0 ? DumpStatus::failed : DumpStatus::damaged;
+    case Errc::usage:
     case Errc::internal:
       break;
   }
@@ -68,6 +82,8 @@ DumpStatus dump_status(Errc code) {
 
 int main(int argc, char** argv) {
   log::open("makedump", log::Where::standard_error);
+  // Who reads the flattened form may go away: that is an error to tell, not a death in silence.
+  (void)std::signal(SIGPIPE, SIG_IGN);
   const auto job = parse_job(std::span(argv, static_cast<size_t>(argc)).subspan(argc > 0 ? 1 : 0));
   if (!job) {
     log::error(job.error().message());
@@ -76,7 +92,7 @@ int main(int argc, char** argv) {
   if (const auto done = run(*job); !done) {
     // Errors are shown at any --message-level: a capture that failed in silence is the worst kind.
     log::error(done.error().message());
-    return static_cast<int>(dump_status(done.error().code()));
+    return static_cast<int>(dump_status(done.error()));
   }
   return 0;
 }

@@ -14,7 +14,8 @@ class Progress {
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
-  void pages_done(uint64_t done);
+  // `written`: bytes of the output so far.
+  void update(uint64_t pages_done, uint64_t written);
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -23,6 +24,7 @@ class Progress {
   const bool terminal_;
   const Clock::time_point begin_;
   Clock::time_point last_;
+  bool shown_once_ = false;
   bool line_open_ = false;
 };
 

@@ -119,6 +119,12 @@ std::string summary_json(const Summary& summary) {
   return as_text(manifest);
 }
 
+std::string copy_json(const CopyReport& report) {
+  return as_text({{"codec", "copy"},
+                  {"bytes_written", report.bytes},
+                  {"unreadable_bytes", report.unreadable}});
+}
+
 std::string crash_facts_json(const CrashFacts& crash) {
   return as_text(crash_members(crash));
 }

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "makedump/copy.h"
 #include "makedump/job.h"
 
 namespace kdump {
@@ -35,6 +36,7 @@ struct Summary {
 std::string summary_line(const Summary& summary);       // one line, no '\n'
 std::string summary_table(const Summary& summary);      // several lines, each ends in '\n'
 std::string summary_json(const Summary& summary);       // the manifest
+std::string copy_json(const CopyReport& report);        // the manifest of a copy
 std::string crash_facts_json(const CrashFacts& crash);  // the manifest of a log without a dump
 
 }  // namespace kdump

@@ -1,5 +1,6 @@
 #include "makedump/format/flattened.h"
 
+#include <cstring>
 #include <string_view>
 
 namespace kdump {
@@ -14,6 +15,21 @@ bool is_flattened_header(Bytes header) {
              FlattenedHeader::kType &&
          load_at<uint64_t>(header, FlattenedHeader::kVersionOffset, ByteOrder::big) ==
              FlattenedHeader::kVersion;
+}
+
+std::array<std::byte, FlattenedHeader::kEncodedSize> encoded_flattened_header() {
+  std::array<std::byte, FlattenedHeader::kEncodedSize> header{};
+  std::memcpy(header.data(), FlattenedHeader::kSignature, sizeof(FlattenedHeader::kSignature));
+  store(header.data() + FlattenedHeader::kTypeOffset, FlattenedHeader::kType, ByteOrder::big);
+  store(header.data() + FlattenedHeader::kVersionOffset, FlattenedHeader::kVersion, ByteOrder::big);
+  return header;
+}
+
+std::array<std::byte, FlattenedPiece::kEncodedSize> FlattenedPiece::encoded() const {
+  std::array<std::byte, kEncodedSize> bytes{};
+  store(bytes.data(), offset, ByteOrder::big);
+  store(bytes.data() + 8, size, ByteOrder::big);
+  return bytes;
 }
 
 std::optional<FlattenedPiece> decode_flattened_piece(Bytes bytes) {

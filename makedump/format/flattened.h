@@ -28,7 +28,10 @@ struct FlattenedPiece {
   uint64_t size = 0;  // bytes that follow
 
   [[nodiscard]] bool is_end() const { return offset == kEnd && size == kEnd; }
+  [[nodiscard]] std::array<std::byte, kEncodedSize> encoded() const;
 };
+
+std::array<std::byte, FlattenedHeader::kEncodedSize> encoded_flattened_header();
 
 // Nothing if the bytes are not enough.
 std::optional<FlattenedPiece> decode_flattened_piece(Bytes bytes);
