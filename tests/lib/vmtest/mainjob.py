@@ -31,6 +31,7 @@ class Job:
     extra_step: str = ""        # a shell command run in the guest after arming
     failure_action: str = "reboot"
     expect_failure: tuple = ()  # the dump must fail: what kdump-capture's lines have to say (regular expressions)
+    ends_with: str = "failure action"  # or "final action", where the policy is content with less
     append: str = ""            # more words for the first kernel's command line
     deadline: int = 420         # seconds for everything from boot to the capture kernel's reboot
     keep: str = ""              # folder to keep the dump, the guest's memory and its page flags in
@@ -262,13 +263,13 @@ def _check_failure(job, console, ended, check):
             said = "\n".join(words)
             raise TestFailure(f"no line of kdump-capture matches {expected!r}; it said:\n{said}")
         check(f"the console says: {line}")
-    if not any(line == f"kdump-capture: failure action: {job.failure_action}" for line in words):
-        raise TestFailure(f"kdump-capture does not say \"failure action: {job.failure_action}\"")
+    if not any(line == f"kdump-capture: {job.ends_with}: {job.failure_action}" for line in words):
+        raise TestFailure(f"kdump-capture does not say \"{job.ends_with}: {job.failure_action}\"")
     if any(line.startswith("kdump-capture: saved") and line.endswith("/vmcore") for line in words):
         raise TestFailure("kdump-capture claims to have saved a vmcore")
     if not ended:
         raise TestFailure(f"the machine did not end within {job.deadline} s: the failure action did not happen")
-    check(f"failure action {job.failure_action} happened")
+    check(f"{job.ends_with} {job.failure_action} happened")
 
 
 def _check_files(job, kernel, disks, work, machine, result, check, progress):
