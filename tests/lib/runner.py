@@ -28,7 +28,7 @@ import time
 REPO = pathlib.Path(__file__).resolve().parents[2]
 TESTS = REPO / "tests"
 LOGS = REPO / "build" / "test-logs"
-KINDS = ["lint", "unit", "golden", "cli", "oracle", "fuzz", "vm", "bench"]  # cheap ones first; others follow by name
+KINDS = ["lint", "unit", "golden", "cli", "oracle", "fuzz", "packaging", "vm", "bench"]  # cheap ones first; others follow by name
 ONLY_ALL = {"bench"}
 SKIP = 77
 
