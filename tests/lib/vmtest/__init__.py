@@ -4,6 +4,7 @@ kernel.py     Debian's own kernel packages, fetched and unpacked, never installe
 qemu.py       the machine: accelerator, command line, console lines with the host's time on them
 guest.py      the guest's disk: root file system, module tree, init script, kdump.conf
 systemd.py    a guest with systemd as its PID 1
+debian_root.py  a whole Debian host with any packages, from debootstrap and a cache
 pageflags.py  what the kernel itself said about every page, just before the panic
 kdumpfile.py  an independent reader of the kdump-compressed format's headers and bitmaps, and libkdumpfile for the pages
 mainjob.py    arm, fill, crash, save, check: the whole main job as one function
