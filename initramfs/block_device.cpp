@@ -7,6 +7,7 @@
 #include <memory>
 #include <string_view>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include "makedump/base/fd.h"
 
@@ -15,6 +16,8 @@ namespace kdump {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr size_t kLongestName = 4096;  // of what sysfs says of a disk
 
 struct FreeProbe {
   void operator()(blkid_probe probe) const { blkid_free_probe(probe); }
@@ -45,6 +48,20 @@ bool has_holders(const std::string& name) {
   std::error_code ignored;
   const fs::directory_iterator holders("/sys/class/block/" + name + "/holders", ignored);
   return !ignored && holders != fs::directory_iterator();
+}
+
+// Names are padded with blanks ("t10.ATA     QEMU HARDDISK   QM00001").
+std::string without_blanks(const std::string& text) {
+  std::string name;
+  for (const char c : text) {
+    if (c > ' ' && c < 0x7f)
+      name += c;
+    else if (!name.empty() && name.back() != '_')
+      name += '_';
+  }
+  while (!name.empty() && name.back() == '_')
+    name.pop_back();
+  return name;
 }
 
 bool is_block_device(const std::string& path) {
@@ -101,6 +118,44 @@ bool matches(const BlockIdentity& identity, const std::string& spec) {
   return false;
 }
 
+std::string hardware_name(const std::string& kernel_name, const std::string& sysfs) {
+  constexpr std::pair<std::string_view, const char*> kPlaces[] = {
+      {"WWID=", "wwid"},              // NVMe
+      {"WWID=", "device/wwid"},       // SCSI, SATA, SAS
+      {"SERIAL=", "serial"},          // virtio
+      {"SERIAL=", "device/serial"}};  // MMC
+  const fs::path entry = fs::path(sysfs) / "class/block" / kernel_name;
+  std::error_code failed;
+  if (fs::exists(entry / "partition", failed)) return "";
+  for (const auto& [key, place] : kPlaces) {
+    const auto text = read_text_file(entry / place, kLongestName);
+    if (!text) continue;
+    if (const std::string name = without_blanks(*text); !name.empty())
+      return std::string(key).append(name);
+  }
+  return "";
+}
+
+std::string stable_spec(const BlockIdentity& identity, const std::string& kernel_name,
+                        const std::string& otherwise) {
+  if (!identity.uuid.empty()) return "UUID=" + identity.uuid;
+  if (!identity.part_uuid.empty()) return "PARTUUID=" + identity.part_uuid;
+  const std::string by_hardware = hardware_name(kernel_name);
+  return by_hardware.empty() ? otherwise : by_hardware;
+}
+
+Result<std::string> kernel_name_of(const std::string& path) {
+  struct stat info {};
+  if (::stat(path.c_str(), &info) != 0) return Error::from_errno(path);
+  if (!S_ISBLK(info.st_mode)) return Error(Errc::usage, path + ": not a block device");
+  const std::string entry = "/sys/dev/block/" + std::to_string(major(info.st_rdev)) + ":" +
+                            std::to_string(minor(info.st_rdev));
+  std::error_code failed;
+  const fs::path real = fs::canonical(entry, failed);
+  if (failed) return Error::from_errno(entry, failed.value());
+  return real.filename().string();
+}
+
 Result<std::string> BlockDeviceSearch::find() {
   names_.clear();
   std::error_code failed;
@@ -116,7 +171,12 @@ Result<std::string> BlockDeviceSearch::find() {
     return Error(Errc::not_found, spec_ + ": no such block device");
   }
   std::vector<std::string> found;
+  const bool by_hardware = spec_.starts_with("WWID=") || spec_.starts_with("SERIAL=");
   for (const std::string& name : names_) {
+    if (by_hardware) {
+      if (hardware_name(name) == spec_) found.push_back(name);
+      continue;
+    }
     auto known = known_.find(name);
     if (known == known_.end()) {
       auto identity = probe_block_device(device_path(name));

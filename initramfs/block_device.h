@@ -41,6 +41,19 @@ class BlockDeviceSearch {
   std::vector<std::string> names_;              // as of the last find()
 };
 
+// What the hardware calls a whole disk, as a spec that BlockDeviceSearch finds again in any kernel:
+// "WWID=naa.5000c500a1b2c3d4", "SERIAL=disk1"; "" if it has no name, or is a partition. Blanks in
+// names become '_'. `sysfs` is /sys but for tests.
+std::string hardware_name(const std::string& kernel_name, const std::string& sysfs = "/sys");
+
+// The spec that finds this device again in another kernel, where names in /dev may be given out in
+// another order; `otherwise` where there is none.
+std::string stable_spec(const BlockIdentity& identity, const std::string& kernel_name,
+                        const std::string& otherwise);
+
+// "/dev/vda1" → "vda1", also through links.
+Result<std::string> kernel_name_of(const std::string& path);
+
 // "sda1" → "/dev/sda1"; sysfs spells the slashes in names as '!'.
 std::string device_path(const std::string& kernel_name);
 

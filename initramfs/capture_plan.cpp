@@ -27,10 +27,11 @@ using Why = std::optional<std::string>;
 
 // Both ends are our own, yet the file decides what gets mounted and run as root.
 Why bad_device(const std::string& device) {
-  for (const char* key : {"/dev/", "UUID=", "LABEL=", "PARTUUID=", "PARTLABEL="})
+  for (const char* key :
+       {"/dev/", "UUID=", "LABEL=", "PARTUUID=", "PARTLABEL=", "WWID=", "SERIAL="})
     if (device.starts_with(key) && device.size() > std::string_view(key).size())
       return std::nullopt;
-  return "not a device, UUID=, LABEL=, PARTUUID= or PARTLABEL=";
+  return "not a device, UUID=, LABEL=, PARTUUID=, PARTLABEL=, WWID= or SERIAL=";
 }
 
 Why bad_filesystem(const std::string& type) {

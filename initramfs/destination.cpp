@@ -9,6 +9,7 @@ Result<std::unique_ptr<Destination>> make_destination(const TargetPlan& target,
     case TargetKind::nfs:
       return make_mounted_destination(target, state);
     case TargetKind::raw:
+      return make_raw_destination(target, state);
     case TargetKind::ssh:
     case TargetKind::sftp:
     case TargetKind::path:

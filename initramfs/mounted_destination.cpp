@@ -5,13 +5,12 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
-#include <thread>
 #include <unistd.h>
 
-#include "initramfs/block_device.h"
 #include "initramfs/capture_log.h"
 #include "initramfs/destination.h"
 #include "initramfs/mounts.h"
+#include "initramfs/wait_for_device.h"
 #include "makedump/base/fd.h"
 
 namespace kdump {
@@ -19,9 +18,7 @@ namespace kdump {
 namespace {
 
 using std::chrono::seconds;
-using std::chrono::steady_clock;
 
-constexpr seconds kDeviceLimit{30};  // for the target to appear after its drivers are loaded
 constexpr seconds kMountLimit{300};  // journal replay of a large file system on a slow disk
 constexpr seconds kQuickLimit{60};   // for what takes no time unless a disk hangs
 
@@ -33,7 +30,7 @@ class MountedDestination final : public Destination {
         mount_point_(std::string(kTargetMountPoint) + "/" + std::to_string(state.attempt() + 1)) {}
 
   Result<void> reach() override {
-    KDUMP_TRY_ASSIGN(const std::string device, wait_for_device());
+    KDUMP_TRY_ASSIGN(const std::string device, wait_for_device(target_.device, state_));
     state_.doing(("mounting " + device).c_str(), kMountLimit);
     (void)::mkdir(kTargetMountPoint, 0700);
     (void)::mkdir(mount_point_.c_str(), 0700);
@@ -103,22 +100,6 @@ class MountedDestination final : public Destination {
   }
 
  private:
-  Result<std::string> wait_for_device() {
-    const std::string& spec = target_.device;
-    state_.doing(("looking for " + spec).c_str(), kDeviceLimit + kQuickLimit);
-    BlockDeviceSearch search(spec);
-    const auto start = steady_clock::now();
-    for (;;) {
-      auto found = search.find();
-      if (found) return found;
-      if (steady_clock::now() - start >= kDeviceLimit)
-        return Error(Errc::not_found, "target " + spec + " did not appear within " +
-                                          std::to_string(kDeviceLimit.count()) +
-                                          " s (block devices here: " + search.seen() + ")");
-      std::this_thread::sleep_for(std::chrono::milliseconds(20));
-    }
-  }
-
   // In place, without asking for a block where one is enough.
   static Result<void> overwrite_file(const std::string& path, std::string_view text) {
     KDUMP_TRY_ASSIGN(const Fd fd, open_file(path, O_WRONLY | O_NOFOLLOW));

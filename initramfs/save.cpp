@@ -27,6 +27,7 @@ constexpr seconds kProgressEvery{10};  // in the kernel's log; the console has i
 constexpr char kLogManifest[] = "/run/vmcore-dmesg.json";
 constexpr char kDumpManifest[] = "/run/vmcore.json";
 constexpr char kLogCopy[] = "/run/vmcore-dmesg.txt";
+constexpr size_t kLongestLog = size_t{32} << 20;
 constexpr char kLogName[] = "vmcore-dmesg.txt";
 
 uint64_t available_kib() {
@@ -82,7 +83,7 @@ Result<void> Saver::save_kernel_log() {
   if (!end.ok()) {
     result = Error(Errc::io, end.error);
   } else if (!path) {
-    const auto text = read_text_file(kLogCopy);
+    const auto text = read_text_file(kLogCopy, kLongestLog);
     (void)::unlink(kLogCopy);
     result = text ? destination_.publish(kLogName, *text) : Result<void>(text.error());
   }
@@ -159,7 +160,9 @@ std::vector<std::string> Saver::room_words() {
   const auto room = destination_.room();
   if (!room) say_warning("how much room there is cannot be told: " + room.error().message());
   if (!room || !*room) return {};
-  const uint64_t usable = **room > plan_.keep_free ? **room - plan_.keep_free : 0;
+  // A device that nothing else writes to needs no room left.
+  const uint64_t kept = target_.kind == TargetKind::raw ? 0 : plan_.keep_free;
+  const uint64_t usable = **room > kept ? **room - kept : 0;
   return {"--room", std::to_string(usable)};
 }
 

@@ -62,11 +62,11 @@ constexpr std::string_view kLocalTarget =
 std::optional<std::string_view> gap_of(const Target& target) {
   switch (target.kind) {
     case TargetKind::path:
+    case TargetKind::raw:
       break;
     case TargetKind::filesystem:
       if (target.type == "virtiofs") return kLocalTarget;
       break;
-    case TargetKind::raw:
     case TargetKind::nfs:
     case TargetKind::ssh:
     case TargetKind::sftp:

@@ -32,6 +32,7 @@ Result<TargetPlan> resolve_one(const Target& target, const std::string& path) {
     case TargetKind::filesystem:
       return resolve_local_target(target, path);
     case TargetKind::raw:
+      return resolve_raw_target(target);
     case TargetKind::nfs:
     case TargetKind::ssh:
     case TargetKind::sftp:

@@ -15,5 +15,10 @@ namespace kdump {
 // who calls. `path` is the directory for dumps as the admin wrote it. Errors say what to change.
 // Errc::unsupported with the reason for what the native image cannot reach.
 Result<TargetPlan> resolve_local_target(const Target& target, const std::string& path);
+Result<TargetPlan> resolve_raw_target(const Target& target);
+
+// What a capture on a raw device would destroy, as a sentence for the admin; "" if there is nothing
+// on it, or if it is another kind of target.
+std::string raw_target_warning(const Target& target);
 
 }  // namespace kdump

@@ -54,19 +54,6 @@ Result<Table> mount_table() {
   return table;
 }
 
-// "/dev/vda1" → "vda1", also through links.
-Result<std::string> kernel_name_of(const std::string& path) {
-  struct stat info {};
-  if (::stat(path.c_str(), &info) != 0) return Error::from_errno(path);
-  if (!S_ISBLK(info.st_mode)) return Error(Errc::usage, path + ": not a block device");
-  const std::string entry = "/sys/dev/block/" + std::to_string(major(info.st_rdev)) + ":" +
-                            std::to_string(minor(info.st_rdev));
-  std::error_code failed;
-  const fs::path real = fs::canonical(entry, failed);
-  if (failed) return Error::from_errno(entry, failed.value());
-  return real.filename().string();
-}
-
 // The device below a mount. Not always the one that mountinfo names: "/dev/root" exists nowhere,
 // and btrfs has device numbers that no block device has.
 Result<std::string> device_of(const Mounted& mounted) {
@@ -120,14 +107,7 @@ Result<TargetPlan> make_target(const Target& configured, const Resolved& resolve
 
   TargetPlan target;
   target.kind = TargetKind::filesystem;
-  // Names in /dev may be given out in another order by the next kernel.
-  if (!identity.uuid.empty()) {
-    target.device = "UUID=" + identity.uuid;
-  } else if (!identity.part_uuid.empty()) {
-    target.device = "PARTUUID=" + identity.part_uuid;
-  } else {
-    target.device = configured.device.empty() ? resolved.device : configured.device;
-  }
+  target.device = stable_spec(identity, name, device_path(name));
   target.filesystem = resolved.type;
   // The admin's own word stands above what the host mounts with.
   target.mount_options =

@@ -15,6 +15,7 @@
 #include "initramfs/digest.h"
 #include "initramfs/image_record.h"
 #include "initramfs/support.h"
+#include "initramfs/target.h"
 #include "makedump/base/fd.h"
 #include "makedump/base/units.h"
 
@@ -156,6 +157,9 @@ Result<ArmPlan> plan_arming(const Host& host) {
 
   // Where dumps go
   KDUMP_TRY_ASSIGN(plan.capture, host.resolve_target(plan.settings));
+  for (const Target& target : plan.settings.targets)
+    if (std::string warning = raw_target_warning(target); !warning.empty())
+      plan.warnings.push_back(std::move(warning));
 
   plan.image = host.paths.image(plan.kernel.release);
   return plan;

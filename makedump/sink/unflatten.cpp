@@ -17,13 +17,15 @@ constexpr uint64_t kLongestDump = uint64_t{1} << 46;
 
 class Stream {
  public:
-  Stream(const Fd& fd, const std::string& name) : fd_(fd), name_(name) {}
+  Stream(const Fd& fd, const std::string& name, uint64_t most)
+      : fd_(fd), name_(name), most_(most) {}
 
   // Fewer bytes than asked only at the end.
   Result<size_t> read(MutBytes into) {
     size_t done = 0;
-    while (done < into.size()) {
-      const ssize_t n = ::read(fd_.get(), into.data() + done, into.size() - done);
+    const size_t wanted = std::min<uint64_t>(into.size(), most_ - at_);
+    while (done < wanted) {
+      const ssize_t n = ::read(fd_.get(), into.data() + done, wanted - done);
       if (n == 0) break;
       if (n < 0) {
         if (errno == EINTR) continue;
@@ -38,8 +40,10 @@ class Stream {
   Result<void> read_all(MutBytes into) {
     KDUMP_TRY_ASSIGN(const size_t got, read(into));
     if (got == into.size()) return {};
-    return bad("the flattened dump is cut short");
+    return cut_short();
   }
+
+  [[nodiscard]] Error cut_short() const { return bad("the flattened dump is cut short"); }
 
   [[nodiscard]] Error bad(const std::string& what) const {
     return {Errc::bad_input, name_ + ": at " + hex(at_) + ": " + what};
@@ -48,7 +52,7 @@ class Stream {
  private:
   const Fd& fd_;
   const std::string& name_;
-  uint64_t at_ = 0;
+  uint64_t most_, at_ = 0;
 };
 
 bool is_dump(Bytes start) {
@@ -66,13 +70,13 @@ void keep_start(Unflattened& result, uint64_t at, Bytes bytes) {
 
 }  // namespace
 
-Result<Unflattened> unflatten(const Fd& fd, const std::string& name, Sink& sink) {
-  Stream stream(fd, name);
+Result<Unflattened> unflatten(const Fd& fd, const std::string& name, Sink& sink, uint64_t most) {
+  Stream stream(fd, name, most);
   std::vector<std::byte> block(kBlock);
 
   const MutBytes header = MutBytes(block).first(FlattenedHeader::kEncodedSize);
-  KDUMP_TRY_ASSIGN(const size_t got, stream.read(header));
-  if (!is_flattened_header(header.first(got)))
+  KDUMP_TRY_ASSIGN(const size_t length, stream.read(header));
+  if (!is_flattened_header(header.first(length)))
     return Error(Errc::not_found, name + ": holds no flattened dump");
 
   Unflattened result;
@@ -88,9 +92,11 @@ Result<Unflattened> unflatten(const Fd& fd, const std::string& name, Sink& sink)
     for (uint64_t done = 0; done < piece.size;) {
       const MutBytes part =
           MutBytes(block).first(std::min<uint64_t>(block.size(), piece.size - done));
-      KDUMP_TRY(stream.read_all(part));
-      KDUMP_TRY(sink.write_at(FileOffset(piece.offset + done), part));
-      keep_start(result, piece.offset + done, part);
+      KDUMP_TRY_ASSIGN(const size_t got, stream.read(part));
+      if (got > 0) KDUMP_TRY(sink.write_at(FileOffset(piece.offset + done), part.first(got)));
+      keep_start(result, piece.offset + done, part.first(got));
+      // What there is of it was worth saving.
+      if (got < part.size()) return stream.cut_short();
       done += part.size();
     }
   }

@@ -17,7 +17,8 @@ struct Unflattened {
 // Reads the stream up to its end mark, whatever follows, and writes the dump into `sink`; commit()
 // is the caller's. Every number in the stream is hostile. bad_input, with the offset in the stream,
 // when it is no flattened dump, is cut short, or holds something else than a dump; not_found when
-// not even its first bytes look like one.
-Result<Unflattened> unflatten(const Fd& stream, const std::string& name, Sink& sink);
+// not even its first bytes look like one. The stream is taken to end after `most` bytes.
+Result<Unflattened> unflatten(const Fd& stream, const std::string& name, Sink& sink,
+                              uint64_t most = ~uint64_t{0});
 
 }  // namespace kdump

@@ -6,7 +6,9 @@ guest.py      the guest's disk: root file system, module tree, init script, kdum
 systemd.py    a guest with systemd as its PID 1
 debian_root.py  a whole Debian host with any packages, from debootstrap and a cache
 pageflags.py  what the kernel itself said about every page, just before the panic
+physmem.py    damage to the guest's memory, from outside
 kdumpfile.py  an independent reader of the kdump-compressed format's headers and bitmaps, and libkdumpfile for the pages
+targets.py    local targets: disks of every kind, and what the next boot finds on them
 mainjob.py    arm, fill, crash, save, check: the whole main job as one function
 """
 

@@ -18,7 +18,8 @@ DUMP_LABEL = "kdump-target"
 
 # What a capture image may want to load, and the guest itself. Whole folders, so that libkmod has choices to make.
 MODULE_FOLDERS = ["arch/x86/crypto", "crypto", "lib", "fs", "mm",
-                  "drivers/virtio", "drivers/block", "drivers/ata", "drivers/scsi", "drivers/nvme", "drivers/char/hw_random",
+                  "drivers/virtio", "drivers/usb/common", "drivers/usb/core", "drivers/usb/host",
+                  "drivers/usb/storage", "drivers/block", "drivers/ata", "drivers/scsi", "drivers/nvme", "drivers/char/hw_random",
                   "drivers/watchdog", "drivers/net/virtio_net.ko", "drivers/net/net_failover.ko", "net/core"]
 
 PROGRAMS = ["kdumpctl", "kdumpd", "kdump-capture", "makedump"]
@@ -51,6 +52,17 @@ step() { # NAME COMMAND…: every line of output as "NAME| line", then "NAME: ex
     return $status
 }
 
+# The second boot looks at what the first one's death left behind.
+if [ -e /var/lib/guest-crashed ]; then
+    step look sh -c "$LOOK"
+    step after-crash kdumpctl _after-crash
+    step list kdumpctl list --verify
+    sync
+    say "guest: looked"
+    poweroff -f
+fi
+
+if [ -n "$SETUP" ]; then step setup sh -c "$SETUP"; fi
 if [ -n "$TARGET_DISK" ]; then
     mkdir -p /mnt/target
     mount -t ext4 "$TARGET_DISK" /mnt/target || say "cannot mount $TARGET_DISK"
@@ -65,6 +77,7 @@ step status-after kdumpctl status
 step loaded cat /sys/kernel/kexec_crash_loaded
 step images find / -xdev -type f -name "*kdump*.img" -exec stat -c "%s %a %n" {} ";"
 if [ -n "$EXTRA_STEP" ]; then step extra sh -c "$EXTRA_STEP"; fi
+if [ -n "$LOOK" ]; then touch /var/lib/guest-crashed; sync; fi
 
 step memfill memfill --dir /var/memfill $MEMFILL
 echo "$MARKER" > /dev/kmsg
@@ -107,6 +120,17 @@ def install_programs(root, build=None):
             raise TestFailure(f"cmake --install does not install {name}")
     for program in found.values():
         copy_libraries(program, root)
+
+
+def install_bad_makedump(root, build=None):
+    """tests/vm/bad-makedump.cpp in place of makedump in what the image is built from."""
+    program = pathlib.Path(build or REPO / "build") / "bin" / "bad-makedump"
+    if not program.exists():
+        raise TestFailure(f"{program} is not there: build first")
+    place, = (path for path in (root / "usr/libexec").rglob("makedump"))
+    place.unlink()
+    shutil.copy2(program, place)
+    copy_libraries(program, root)
 
 
 def copy_libraries(program, root):

@@ -63,6 +63,22 @@ def _open_libkdumpfile(path):
     return kdumpfile, context
 
 
+def count_readable(path, sample=2000):
+    """How many of so many pages that bitmap 2 says are there libkdumpfile can read: for dumps that are cut short."""
+    dump = KdumpFile(path)
+    kdumpfile, context = _open_libkdumpfile(path)
+    context.attr["addrxlat.ostype"] = "linux"
+    kept = [pfn for pfn, bit in enumerate(dump.dumped) if bit]
+    got = 0
+    for pfn in random.Random(1).sample(kept, min(sample, len(kept))):
+        try:
+            context.read(kdumpfile.KDUMP_MACHPHYSADDR, pfn * PAGE, PAGE)
+            got += 1
+        except (kdumpfile.exceptions.KDumpBaseException, OSError):
+            pass
+    return got
+
+
 def check_with_libkdumpfile(dump, ram_path, sample=4000, lowest=256):
     """Opens the dump in libkdumpfile and compares: VMCOREINFO, page bitmap, and page content with the guest's memory as
     the host sees it after the guest's end. The lowest MiB belongs to the capture kernel as well. Returns the number of

@@ -37,6 +37,14 @@ class Job:
     keep: str = ""              # folder to keep the dump, the guest's memory and its page flags in
     build: str = ""             # another build folder than build/
     name: str = ""
+    local: object = None        # a target of targets.py instead of `target`; what came of it is seen by a second boot
+    policy: str = ""            # policy.yaml
+    bad_makedump: str = ""      # faults of tests/vm/bad-makedump.cpp, which then is makedump in the image
+    armed: object = None        # called with (machine, work) when the guest is armed, before extra_step ends
+    during: object = None       # called with (machine, work) when the capture kernel has started
+    dmesg_first: bool = True    # the log has to be saved before the dump
+    stuck: bool = False         # nothing of the capture kernel is expected but that the machine ends
+    after: object = None        # called with (Saved, machine, check) instead of the checks of a good dump
 
     @property
     def title(self):
@@ -80,14 +88,15 @@ class Steps:
 
 
 def kdump_conf(job):
-    target = {"root": "",
+    target = job.local.line if job.local else {
+              "root": "",
               "device": "ext4 /dev/vdc",
               "uuid": f"ext4 UUID={guest.DUMP_UUID}",
               "label": f"ext4 LABEL={guest.DUMP_LABEL}"}[job.target]
     return f"""# Written by the test. Comments, blank lines and odd spacing are part of what is tested.
 
 {target}
-path   /var/crash
+path   {job.local.path if job.local else "/var/crash"}
 core_collector {job.collector}
 #final_action poweroff
 final_action reboot
@@ -96,8 +105,9 @@ failure_action {job.failure_action}
 
 
 def guest_conf(job):
-    words = {"TARGET_DISK": "" if job.target == "root" else "/dev/vdc", "TARGET_PATH": "/var/crash", "MARKER": MARKER,
-             "MEMFILL": f"--scale {job.fill} --hwpoison", "EXTRA_STEP": job.extra_step}
+    words = {"TARGET_DISK": "" if job.local or job.target == "root" else "/dev/vdc", "TARGET_PATH": "/var/crash", "MARKER": MARKER,
+             "MEMFILL": f"--scale {job.fill} --hwpoison", "EXTRA_STEP": job.extra_step,
+             "SETUP": job.local.setup if job.local else "", "LOOK": job.local.look if job.local else ""}
     quoted = {name: "'" + value.replace("'", "'\\''") + "'" for name, value in words.items()}
     return "".join(f"{name}={value}\n" for name, value in quoted.items())
 
@@ -127,20 +137,29 @@ def _run(job, work, progress):
     root.mkdir()
     guest.make_root(root, kernel, work)
     guest.install_product(root, kdump_conf(job), guest_conf(job), job.build or None)
+    if job.policy:
+        (root / "etc/kdump/policy.yaml").write_text(job.policy)
+    if job.local:
+        job.local.install(root)
+    if job.bad_makedump:
+        guest.install_bad_makedump(root, job.build or None)
     disks = [work / "root.ext4", work / "kpageflags"]
     guest.make_ext4(disks[0], 1536, guest.ROOT_UUID, root=root)
     shutil.rmtree(root)
     with open(disks[1], "wb") as file:
         file.truncate(16 << 20)
-    if job.target != "root":
+    extra = job.local.attach(work) if job.local else []
+    if not job.local and job.target != "root":
         disks.append(work / "target.ext4")
         guest.make_ext4(disks[2], 1024, guest.DUMP_UUID, label=guest.DUMP_LABEL)
     guest.make_busybox_initramfs(kernel, guest.BOOT_INIT, work / "boot.img")
 
     cmdline = f"console=ttyS0 panic=5 root=/dev/vda rw crashkernel={job.crashkernel} {job.append}".strip()
+    if job.bad_makedump:
+        cmdline += f" bad-makedump={job.bad_makedump}"
     progress(f"booting it ({result.accel}, 2 CPUs, {job.memory_mib} MiB, crashkernel={job.crashkernel})")
     log = log_dir() / f"{job.title}.console"
-    machine = qemu.Machine(kernel, work / "boot.img", cmdline, disks, work / "ram", job.memory_mib, work, log, result.accel, job.cpu)
+    machine = qemu.Machine(kernel, work / "boot.img", cmdline, disks, work / "ram", job.memory_mib, work, log, result.accel, job.cpu, extra)
     try:
         _crash_and_save(job, machine, result, check, progress)
     except TestFailure as failure:
@@ -149,6 +168,11 @@ def _run(job, work, progress):
         raise TestFailure(f"{failure}\nguest's report: {report}\nend of the console ({log}):\n{machine.console.tail()}") from None
     finally:
         machine.end()
+    if job.local:
+        _look(job, kernel, disks, work, result, check, progress)
+    if job.after:
+        job.after(Saved(guest.Ext4(disks[0]), work), machine, check)
+        return result
     if job.expect_failure:
         if "of=/dev/vdc" in job.extra_step:
             return result  # the test itself wiped the target: nothing to look at
@@ -179,6 +203,9 @@ def _crash_and_save(job, machine, result, check, progress):
         raise TestFailure("the guest does not get through kdumpctl start")
     steps = Steps(machine.reported())
 
+    if job.local and steps.exit.get("setup") != 0:
+        raise TestFailure(f"the guest's target is not set up: {steps.text('setup')}")
+
     # kdumpctl's contract: 3 and "not operational" before, 0 and "operational" after.
     if steps.exit.get("status-before") != 3 or "Kdump is not operational" not in steps.text("status-before"):
         raise TestFailure(f"kdumpctl status before start: exit {steps.exit.get('status-before')}, expected 3 and "
@@ -204,6 +231,8 @@ def _crash_and_save(job, machine, result, check, progress):
         raise TestFailure(f"the capture image has {result.image_bytes} bytes, more than 12 MiB")
     check(f"capture image {result.image_path}: {result.image_bytes / (1 << 20):.1f} MiB (at most 12)")
 
+    if job.armed:
+        job.armed(machine, machine.report.parent)
     if job.extra_step and steps.exit.get("extra") != 0:
         if not machine.wait(lambda: reported("extra: exit"), left()) or Steps(machine.reported()).exit.get("extra") != 0:
             raise TestFailure(f"extra step failed:\n{Steps(machine.reported()).text('extra')}")
@@ -218,9 +247,14 @@ def _crash_and_save(job, machine, result, check, progress):
     if not machine.wait(lambda: reported("guest: crashing"), left()):
         raise TestFailure("the guest does not come to its crash")
     progress("crashing it; the capture kernel takes over")
+    console = machine.console
+    if job.during:
+        started = machine.wait(lambda: len(console.find_all(r"\] Linux version ")) > 1, left())
+        if not started:
+            raise TestFailure("the capture kernel does not start")
+        job.during(machine, machine.report.parent)
     ended = machine.wait_end(left())
 
-    console = machine.console
     crash = console.find(r"sysrq: Trigger a crash|Kernel panic - not syncing")
     if not crash:
         raise TestFailure("the guest did not panic")
@@ -228,10 +262,14 @@ def _crash_and_save(job, machine, result, check, progress):
     first_line = console.find(r"\] Linux version ", after=crash[0])
     if not first_line:
         raise TestFailure("the capture kernel says nothing: it did not start, or died before its console came up")
+    if job.stuck:
+        if not ended:
+            raise TestFailure(f"the machine did not end within {job.deadline} s")
+        return
     if job.expect_failure:
         _check_failure(job, console, ended, check)
         return
-    saved = [(when, match.group(1)) for when, match in console.find_all(r"kdump-capture: saved (\S+)")]
+    saved = [(when, match.group(1)) for when, match in console.find_all(r"kdump-capture: saved (?:raw )?(\S+)")]
     dmesg = next((entry for entry in saved if entry[1].endswith("/vmcore-dmesg.txt")), None)
     vmcore = next((entry for entry in saved if entry[1].endswith("/vmcore")), None)
     if not vmcore:
@@ -240,18 +278,59 @@ def _crash_and_save(job, machine, result, check, progress):
         if console.find(r"System is deadlocked on memory|Out of memory", after=first_line[0]):
             why += " (it ran out of memory)"
         raise TestFailure(f"{why}; what it said:\n{words}")
-    if not dmesg or dmesg[0] > vmcore[0]:
+    if job.dmesg_first and (not dmesg or dmesg[0] > vmcore[0]):
         raise TestFailure("vmcore-dmesg.txt was not saved before vmcore")
-    check("vmcore-dmesg.txt is saved first, then vmcore")
+    if job.dmesg_first:
+        check("vmcore-dmesg.txt is saved first, then vmcore")
     if not ended:
         raise TestFailure(f"the machine did not reboot within {job.deadline} s")
     if not console.find(r"kdump-capture: final action: reboot"):
         raise TestFailure("the capture kernel ended without \"kdump-capture: final action: reboot\"")
     check("final action reboot happened")
     result.dump_dir = str(pathlib.PurePosixPath(vmcore[1]).parent)
-    result.seconds_to_dmesg = dmesg[0] - first_line[0]
+    result.seconds_to_dmesg = (dmesg or vmcore)[0] - first_line[0]
     result.seconds_to_vmcore = vmcore[0] - first_line[0]
     result.seconds_from_crash = vmcore[0] - crash[0]
+
+
+class Saved:
+    """What the second boot found, by name; `manifest` is vmcore.json, `text(name)` a small file."""
+
+    def __init__(self, disk, work):
+        self.disk, self.work = disk, work
+        paths = {path: size for path, mode, size in disk.walk("/var/crash") if stat.S_ISREG(mode)}
+        self.files = {path.rpartition("/")[2]: (path, size) for path, size in paths.items()}
+        self.folders = {path.rpartition("/")[0] for path in paths if path.count("/") > 3}
+        self.manifest = json.loads(self.text("vmcore.json")) if "vmcore.json" in self.files else {}
+
+    def fetch(self, name):
+        if name not in self.files:
+            raise TestFailure(f"{name} was not saved; there are {sorted(self.files)}")
+        return pathlib.Path(self.disk.fetch(self.files[name][0], self.work / f"saved-{name}"))
+
+    def text(self, name):
+        return self.fetch(name).read_text(errors="replace")
+
+
+def _look(job, kernel, disks, work, result, check, progress):
+    """The same host once more: it finds what its own death left behind, and puts it below /var/crash of its root disk."""
+    progress("booting it again, to look at what was saved")
+    log = log_dir() / f"{job.title}.second-console"
+    machine = qemu.Machine(kernel, work / "boot.img", "console=ttyS0 panic=5 root=/dev/vda rw", disks, work / "second-ram", 1024, work,
+                           log, result.accel, job.cpu, job.local.attach(work, again=True))
+    try:
+        ended = machine.wait_end(job.deadline)
+        steps = Steps(machine.reported())
+        report = log_dir() / f"{job.title}.second-report"
+        report.write_text("\n".join(machine.reported()) + "\n")
+        if not ended or "guest: looked" not in machine.reported() or steps.exit.get("look") != 0:
+            raise TestFailure(f"the second boot does not come to its end (report: {report}):\n{steps.text('look')}\n{machine.console.tail()}")
+    finally:
+        machine.end()
+        (work / "second-ram").unlink(missing_ok=True)
+    for line in steps.output.get("after-crash", []) + steps.output.get("list", []):
+        progress(f"    {line}")
+    job.local.check_second_boot(steps, check)
 
 
 def _check_failure(job, console, ended, check):
@@ -274,11 +353,14 @@ def _check_failure(job, console, ended, check):
 
 def _check_files(job, kernel, disks, work, machine, result, check, progress):
     progress("taking the dump off the guest's disk")
-    disk = guest.Ext4(disks[0] if job.target == "root" else disks[2])
+    disk = guest.Ext4(disks[0] if job.local or job.target == "root" else disks[2])
     paths = {path: (mode, size) for path, mode, size in disk.walk("/var/crash")}
     folders = [path for path, (mode, _) in paths.items() if stat.S_ISDIR(mode)]
-    if len(folders) != 1 or not re.fullmatch(r"/var/crash/127\.0\.0\.1-\d{4}-\d\d-\d\d-\d\d:\d\d:\d\d", folders[0]):
-        raise TestFailure(f"expected one folder /var/crash/127.0.0.1-YYYY-MM-DD-HH:MM:SS, found {folders}")
+    pattern = r"/var/crash/127\.0\.0\.1-\d{4}-\d\d-\d\d-\d\d:\d\d:\d\d"
+    if job.local and not job.local.colons:
+        pattern = pattern.replace(":", "-")
+    if len(folders) != 1 or not re.fullmatch(pattern, folders[0]):
+        raise TestFailure(f"expected one folder {pattern}, found {folders}")
     folder = folders[0]
     check(f"dump folder {folder}")
     leftovers = [path for path in paths if "incomplete" in path]
@@ -289,9 +371,9 @@ def _check_files(job, kernel, disks, work, machine, result, check, progress):
         mode = paths.get(f"{folder}/{name}", (0, 0))[0]
         if not mode:
             raise TestFailure(f"{folder}/{name} is not there")
-        if stat.S_IMODE(mode) != 0o600:
+        if stat.S_IMODE(mode) != 0o600 and not (job.local and not job.local.modes):
             raise TestFailure(f"{folder}/{name} has mode {stat.S_IMODE(mode):04o}, not 0600")
-    if stat.S_IMODE(paths[folder][0]) != 0o700:
+    if stat.S_IMODE(paths[folder][0]) != 0o700 and not (job.local and not job.local.modes):
         raise TestFailure(f"{folder} has mode {stat.S_IMODE(paths[folder][0]):04o}, not 0700")
     check("the folder has mode 0700, both files 0600")
 
@@ -356,7 +438,10 @@ def _check_manifest(job, manifest, folder, dump, kernel, check):
     if manifest["kernel"]["release"] != kernel.release:
         wrong["kernel"] = manifest["kernel"]
     uuid = guest.ROOT_UUID if job.target == "root" else guest.DUMP_UUID
-    if (capture["target"], capture["directory"], capture["failed_before"], capture["log_error"]) != (f"ext4 UUID={uuid}", folder, [], ""):
+    target, directory = f"ext4 UUID={uuid}", folder
+    if job.local:
+        target, directory = job.local.described, f"{job.local.directory}/{folder.rpartition('/')[2]}"
+    if (capture["target"], capture["directory"], capture["failed_before"], capture["log_error"]) != (target, directory, [], ""):
         wrong["capture"] = capture
     if not manifest["crash_time"] <= capture["begin"] <= capture["end"] <= manifest["crash_time"] + job.deadline:
         wrong["times"] = (manifest["crash_time"], capture)

@@ -57,5 +57,32 @@ TEST(BlockDevice, SearchingSaysWhatIsThere) {
       << "a character device";
 }
 
+TEST(BlockDevice, DisksAreKnownByWhatTheirHardwareSays) {
+  const TempDir sysfs;
+  sysfs.write("class/block/nvme0n1/wwid", "eui.0025388b710116a1\n");
+  sysfs.write("class/block/sda/device/wwid", "t10.ATA     QEMU HARDDISK     QM00001 \n");
+  sysfs.write("class/block/vda/serial", "disk0");
+  sysfs.write("class/block/mmcblk0/device/serial", "0x1234\n");
+  sysfs.write("class/block/vdb/serial", "\n");
+  sysfs.write("class/block/sda1/partition", "1\n");
+  sysfs.write("class/block/sda1/device/wwid", "naa.1\n");
+  EXPECT_EQ(hardware_name("nvme0n1", sysfs.path()), "WWID=eui.0025388b710116a1");
+  EXPECT_EQ(hardware_name("sda", sysfs.path()), "WWID=t10.ATA_QEMU_HARDDISK_QM00001");
+  EXPECT_EQ(hardware_name("vda", sysfs.path()), "SERIAL=disk0");
+  EXPECT_EQ(hardware_name("mmcblk0", sysfs.path()), "SERIAL=0x1234");
+  EXPECT_EQ(hardware_name("vdb", sysfs.path()), "");
+  EXPECT_EQ(hardware_name("sda1", sysfs.path()), "") << "that of the whole disk would be found";
+  EXPECT_EQ(hardware_name("nothing", sysfs.path()), "");
+}
+
+TEST(BlockDevice, TheStableNameIsTheBestThereIs) {
+  BlockIdentity identity;
+  EXPECT_EQ(stable_spec(identity, "no-such-device", "/dev/x"), "/dev/x");
+  identity.part_uuid = "0001";
+  EXPECT_EQ(stable_spec(identity, "no-such-device", "/dev/x"), "PARTUUID=0001");
+  identity.uuid = "6b64";
+  EXPECT_EQ(stable_spec(identity, "no-such-device", "/dev/x"), "UUID=6b64");
+}
+
 }  // namespace
 }  // namespace kdump

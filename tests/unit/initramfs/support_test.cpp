@@ -30,6 +30,7 @@ const Files kFine[] = {
     {"path /crash\nfailure_action halt\nfinal_action poweroff", ""},
     {"ext4 UUID=1\ncore_collector /usr/sbin/makedumpfile -c -d 17", ""},
     {"dracut_args --mount \"/dev/vda1 /mnt xfs defaults\"", ""},
+    {"raw /dev/vdb", ""},
     {"auto_reset_crashkernel no\nsshkey /k\nforce_rebuild 1", ""},
     {"", "retention: {keep: 3}\nprove_every: 2d\nnotify: [/bin/true]\nimage: native"},
     {"", "targets: [kdump.conf]"},
@@ -57,7 +58,6 @@ struct Refused {
 };
 
 const Refused kRefused[] = {
-    {{"raw /dev/vdb", ""}, "kdump.conf:1: ", "'raw /dev/vdb' is not supported"},
     {{"\nnfs h:/e", ""}, "kdump.conf:2: ", "'nfs h:/e' is not supported"},
     {{"ssh a@b", ""}, "kdump.conf:1: ", "'ssh a@b' is not supported"},
     {{"virtiofs tag", ""}, "kdump.conf:1: ", "'virtiofs tag' is not supported"},
