@@ -76,8 +76,29 @@ bool reaped(pid_t pid, int& status) {
   }
 }
 
+// The host's hardware watchdog, where it has one: fed as long as promises are kept, so that it ends
+// what even PID 1 cannot (a kernel that is stuck). Its driver may come with the first step.
+class Watchdog {
+ public:
+  void feed() {
+    if (fd_ < 0) fd_ = ::open("/dev/watchdog", O_WRONLY | O_CLOEXEC);
+    if (fd_ >= 0) (void)::ioctl(fd_, WDIOC_KEEPALIVE, 0);
+  }
+
+  // A machine that halts has to stay as it is; one that reboots is better off with it.
+  void stop() {
+    if (fd_ < 0) return;
+    (void)!::write(fd_, "V", 1);
+    ::close(fd_);
+    fd_ = -1;
+  }
+
+ private:
+  int fd_ = -1;
+};
+
 // sync(2) of a disk that is gone may never return: a child tries.
-void sync_bounded() {
+void sync_bounded(Watchdog& watchdog) {
   constexpr unsigned kLimit = 30;
   const pid_t pid = fork_helper(kLimit + 5);
   if (pid == 0) {
@@ -89,6 +110,7 @@ void sync_bounded() {
   const int64_t deadline = now_ms() + int64_t{kLimit} * 1000;
   while (!reaped(pid, status)) {
     if (now_ms() > deadline) return say("sync did not come back within 30 s: going on without it");
+    watchdog.feed();
     sleep_ms(5);
   }
 }
@@ -160,27 +182,6 @@ const char* word_for(FinalAction action) {
   }
   return "reboot";
 }
-
-// The host's hardware watchdog, where it has one: fed as long as promises are kept, so that it ends
-// what even PID 1 cannot (a kernel that is stuck). Its driver may come with the first step.
-class Watchdog {
- public:
-  void feed() {
-    if (fd_ < 0) fd_ = ::open("/dev/watchdog", O_WRONLY | O_CLOEXEC);
-    if (fd_ >= 0) (void)::ioctl(fd_, WDIOC_KEEPALIVE, 0);
-  }
-
-  // A machine that halts has to stay as it is; one that reboots is better off with it.
-  void stop() {
-    if (fd_ < 0) return;
-    (void)!::write(fd_, "V", 1);
-    ::close(fd_);
-    fd_ = -1;
-  }
-
- private:
-  int fd_ = -1;
-};
 
 // Why a step did not end well; "" if it did, or said so itself.
 using Reason = std::array<char, 300>;
@@ -324,7 +325,7 @@ void supervise(const Steps& steps) {
   const bool well = state->saved() || state->not_wanted();
   const FinalAction action = well ? state->final_action() : as_final(state->failure_action());
   (void)::kill(-1, SIGKILL);
-  sync_bounded();
+  sync_bounded(watchdog);
   say(well ? "final action: " : "failure action: ", word_for(action));
   if (action == FinalAction::halt) watchdog.stop();
   end_machine(action);
