@@ -1,6 +1,4 @@
 // Proofs of ssh and sftp targets.
-#include <sstream>
-
 #include "daemon/probe/prove.h"
 #include "daemon/probe/ssh_login.h"
 #include "makedump/sink/sink.h"
@@ -23,19 +21,6 @@ Result<std::string> do_there(SshSession& session, const Steps& steps, const std:
   KDUMP_TRY_ASSIGN(SshOutcome outcome, session.run(command, input));
   if (outcome.status == 0) return std::move(outcome.out);
   return Error(Errc::io, session.name() + ": " + what + ": " + outcome.reason());
-}
-
-// The fourth column of `df -Pk`, in bytes.
-std::optional<uint64_t> room_in(const std::string& df) {
-  std::istringstream lines(df);
-  std::string line, last;
-  while (std::getline(lines, line))
-    if (!line.empty()) last = line;
-  std::istringstream columns(last);
-  std::string device, total, used;
-  uint64_t kib = 0;
-  if (!(columns >> device >> total >> used >> kib)) return std::nullopt;
-  return checked_mul(kib, 1024);
 }
 
 Error changed_content(const std::string& where) {
@@ -76,7 +61,7 @@ Result<std::optional<uint64_t>> prove_ssh(const ProofJob& job, const Steps& step
   KDUMP_TRY(do_there(session, steps, "removing " + path, "rm " + path_word));
   // A restricted shell may have no df: the room is then unknown.
   const auto df = do_there(session, steps, "df " + job.directory, "df -Pk " + directory_word);
-  return df ? room_in(*df) : std::nullopt;
+  return df ? room_in_df(*df) : std::nullopt;
 }
 
 Result<std::optional<uint64_t>> prove_sftp(const ProofJob& job, const Steps& steps) {

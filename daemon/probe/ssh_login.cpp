@@ -37,13 +37,7 @@ Result<SshSession> log_in_with_key(const SshTarget& target, const KnownHosts& kn
                                       ": there is no such key: 'kdumpctl propagate' makes one and "
                                       "installs it on the target");
   if (!key) return std::move(key).error();
-  const auto trust = [&](const SshPublicKey& shown) { return known.check(target.address, shown); };
-  KDUMP_TRY_ASSIGN(SshSession session, SshSession::connect(target.address, known, trust, limit));
-  KDUMP_TRY_ASSIGN(const bool in, session.log_in(*key));
-  if (in) return session;
-  return Error(Errc::io, session.name() + ": refuses the key " + target.key_file + " (" +
-                             key->public_key().fingerprint +
-                             "): 'kdumpctl propagate' installs it there");
+  return log_in_with_only(*key, target.key_file, target.address, known, limit);
 }
 
 }  // namespace kdump

@@ -25,9 +25,12 @@ using Addresses = std::unique_ptr<addrinfo, FreeAddresses>;
 Result<Addresses> look_up(const SshAddress& address) {
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
+  // Without it, resolver libraries would be looked for in the capture image.
+  if (!address.numeric.empty()) hints.ai_flags = AI_NUMERICHOST;
+  const std::string& host = address.numeric.empty() ? address.host : address.numeric;
   addrinfo* found = nullptr;
   const int failed =
-      ::getaddrinfo(address.host.c_str(), std::to_string(address.port).c_str(), &hints, &found);
+      ::getaddrinfo(host.c_str(), std::to_string(address.port).c_str(), &hints, &found);
   if (failed == 0) return Addresses(found);
   const std::string why = failed == EAI_SYSTEM ? "" : std::string(": ") + ::gai_strerror(failed);
   return Error(Errc::not_found, address.describe() + ": looking up the host" + why,

@@ -2,7 +2,13 @@
 
 #include <algorithm>
 #include <fcntl.h>
+#include <libssh/server.h>  // ssh_send_keepalive, which is for clients as well
+#include <netdb.h>
+#include <sstream>
+#include <sys/auxv.h>
+#include <sys/socket.h>
 
+#include "makedump/base/units.h"
 #include "makedump/sink/ssh_connection.h"
 #include "makedump/sink/ssh_sftp.h"
 
@@ -47,6 +53,26 @@ std::string preferred_algorithms(const std::vector<KnownHosts::Known>& known) {
   return all;
 }
 
+bool has_fast_aes() {
+#if defined(__x86_64__)
+  return __builtin_cpu_supports("aes") != 0 && __builtin_cpu_supports("pclmul") != 0;
+#elif defined(__aarch64__)
+  constexpr unsigned long kAes = 1UL << 3, kPmull = 1UL << 4;
+  return (::getauxval(AT_HWCAP) & (kAes | kPmull)) == (kAes | kPmull);
+#else
+  return true;  // POWER and z have it since long
+#endif
+}
+
+// What this CPU does fastest; the others for servers that insist.
+const char* preferred_ciphers() {
+  return has_fast_aes()
+             ? "aes128-gcm@openssh.com,aes256-gcm@openssh.com,chacha20-poly1305@openssh.com,"
+               "aes128-ctr,aes256-ctr"
+             : "chacha20-poly1305@openssh.com,aes128-gcm@openssh.com,aes256-gcm@openssh.com,"
+               "aes128-ctr,aes256-ctr";
+}
+
 Result<void> set_option(const SshConnection& connection, ssh_options_e option, const void* value) {
   if (::ssh_options_set(connection.session.get(), option, value) == SSH_OK) return {};
   return connection.failure("preparing the connection");
@@ -65,6 +91,13 @@ Result<void> set_options(const SshConnection& connection, const KnownHosts& know
   KDUMP_TRY(set_option(connection, SSH_OPTIONS_USER, address.user.c_str()));
   KDUMP_TRY(set_option(connection, SSH_OPTIONS_TIMEOUT, &seconds));
   KDUMP_TRY(set_option(connection, SSH_OPTIONS_HOSTKEYS, algorithms.c_str()));
+  // Dumps are compressed, and there may be one slow CPU.
+  KDUMP_TRY(set_option(connection, SSH_OPTIONS_COMPRESSION, "no"));
+  const char* const ciphers = preferred_ciphers();
+  KDUMP_TRY(set_option(connection, SSH_OPTIONS_CIPHERS_C_S, ciphers));
+  KDUMP_TRY(set_option(connection, SSH_OPTIONS_CIPHERS_S_C, ciphers));
+  // It looks for a home directory otherwise, which an image without accounts has not.
+  KDUMP_TRY(set_option(connection, SSH_OPTIONS_SSH_DIR, "/nonexistent"));
   // Else it would look into files of its own choice for the kinds of key to ask for.
   KDUMP_TRY(set_option(connection, SSH_OPTIONS_KNOWNHOSTS, "/dev/null"));
   KDUMP_TRY(set_option(connection, SSH_OPTIONS_GLOBAL_KNOWNHOSTS, "/dev/null"));
@@ -111,6 +144,19 @@ std::string shell_quoted(std::string_view text) {
   return out + "'";
 }
 
+// The fourth column of the last line.
+std::optional<uint64_t> room_in_df(const std::string& df) {
+  std::istringstream lines(df);
+  std::string line, last;
+  while (std::getline(lines, line))
+    if (!line.empty()) last = line;
+  std::istringstream columns(last);
+  std::string device, total, used;
+  uint64_t kib = 0;
+  if (!(columns >> device >> total >> used >> kib)) return std::nullopt;
+  return checked_mul(kib, 1024);
+}
+
 SshSession::SshSession(std::unique_ptr<SshConnection> connection)
     : connection_(std::move(connection)) {}
 SshSession::SshSession(SshSession&&) noexcept = default;
@@ -122,6 +168,37 @@ const std::string& SshSession::name() const {
 }
 const SshPublicKey& SshSession::host_key() const {
   return connection_->host_key;
+}
+
+void SshSession::set_limit(std::chrono::milliseconds limit) {
+  connection_->limit = limit;
+}
+
+Result<SshSession> log_in_with_only(const SshKey& key, const std::string& key_name,
+                                    const SshAddress& address, const KnownHosts& known,
+                                    std::chrono::milliseconds limit) {
+  const auto trust = [&](const SshPublicKey& shown) { return known.check(address, shown); };
+  KDUMP_TRY_ASSIGN(SshSession session, SshSession::connect(address, known, trust, limit));
+  KDUMP_TRY_ASSIGN(const bool in, session.log_in(key));
+  if (in) return session;
+  return Error(Errc::usage, session.name() + ": refuses the key " + key_name + " (" +
+                                key.public_key().fingerprint +
+                                "): 'kdumpctl propagate' installs it there");
+}
+
+bool SshSession::is_connected() const {
+  return !connection_->watchdog.fired() && ::ssh_is_connected(connection_->session.get()) != 0;
+}
+
+std::string SshSession::local_ip() const {
+  sockaddr_storage address{};
+  socklen_t size = sizeof(address);
+  auto* const to = reinterpret_cast<sockaddr*>(&address);
+  char text[NI_MAXHOST] = "";
+  if (::getsockname(::ssh_get_fd(connection_->session.get()), to, &size) != 0 ||
+      ::getnameinfo(to, size, text, sizeof(text), nullptr, 0, NI_NUMERICHOST) != 0)
+    return "";
+  return text;
 }
 
 Result<SshSession> SshSession::connect(const SshAddress& address, const KnownHosts& known,
@@ -262,6 +339,16 @@ Result<void> SshCommand::write(Bytes bytes) {
     bytes = bytes.subspan(static_cast<size_t>(n));
   }
   return {};
+}
+
+Result<void> SshCommand::keep_alive() {
+  SshConnection& connection = channel_->connection;
+  const auto guard = connection.within_limit();
+  // Any answer will do; sshd refuses it, as it is meant to.
+  if (::ssh_send_keepalive(connection.session.get()) == SSH_OK &&
+      ::ssh_is_connected(connection.session.get()) != 0 && !connection.watchdog.fired())
+    return {};
+  return connection.failure("asking whether it is alive");
 }
 
 Result<SshOutcome> SshCommand::finish() {

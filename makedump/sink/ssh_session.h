@@ -7,6 +7,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -39,6 +40,8 @@ class SshCommand {
 
   // To its stdin. Fails when it has ended: finish() knows why.
   Result<void> write(Bytes bytes);
+  // Listens to the server, so that neither side takes the other for dead while nothing is sent.
+  Result<void> keep_alive();
   // End of its stdin; waits until it has ended.
   Result<SshOutcome> finish();
 
@@ -81,14 +84,30 @@ class SshSession {
 
   Result<Sftp> open_sftp();
 
+  // Of each step from now on.
+  void set_limit(std::chrono::milliseconds limit);
+
   [[nodiscard]] const std::string& name() const;  // "user@host", for messages
   [[nodiscard]] const SshPublicKey& host_key() const;
+  [[nodiscard]] bool is_connected() const;
+  // Our end of the connection, numeric; "" if it is gone.
+  [[nodiscard]] std::string local_ip() const;
 
  private:
   explicit SshSession(std::unique_ptr<SshConnection> connection);
   Result<bool> log_in_by_keyboard(const SshAsk& ask);
   std::unique_ptr<SshConnection> connection_;
 };
+
+// Connects to a host whose key is known, and logs in with this key and nothing else. `key_name` is
+// what messages call it. What another try would not change is bad_input or not_found (the host key)
+// or usage (the key is refused).
+Result<SshSession> log_in_with_only(const SshKey& key, const std::string& key_name,
+                                    const SshAddress& address, const KnownHosts& known,
+                                    std::chrono::milliseconds limit);
+
+// What `df -Pk DIRECTORY` says that others than root may use, in bytes.
+std::optional<uint64_t> room_in_df(const std::string& df);
 
 // 'text' as one word of a POSIX shell.
 std::string shell_quoted(std::string_view text);

@@ -21,6 +21,10 @@ bool SocketWatchdog::fired() const {
   return fired_;
 }
 
+void SocketWatchdog::give_up() {
+  (void)::shutdown(socket_.get(), SHUT_RDWR);
+}
+
 std::optional<SocketWatchdog::Clock::time_point> SocketWatchdog::set(
     std::optional<Clock::time_point> deadline) {
   std::optional<Clock::time_point> before;

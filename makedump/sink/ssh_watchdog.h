@@ -43,6 +43,8 @@ class SocketWatchdog {
 
   // The connection was shut down: nothing more will come of it.
   [[nodiscard]] bool fired() const;
+  // Shuts it down now, so that whatever libssh still does with it ends at once.
+  void give_up();
 
  private:
   std::optional<Clock::time_point> set(std::optional<Clock::time_point> deadline);
