@@ -12,6 +12,7 @@ Result<std::unique_ptr<Destination>> make_destination(const TargetPlan& target,
       return make_raw_destination(target, state);
     case TargetKind::ssh:
     case TargetKind::sftp:
+      return make_ssh_destination(target, state);
     case TargetKind::path:
       break;
   }

@@ -27,6 +27,8 @@ class DumpStream {
   // All of it came: it is on stable storage and has its final name. Without this call, what was
   // got so far stays under the incomplete name.
   virtual Result<void> commit() = 0;
+  // About once a second while there is nothing to write: connections are kept up.
+  virtual void tick() {}
   // Bytes that the target has confirmed; grows while the dump moves.
   [[nodiscard]] virtual uint64_t confirmed() const = 0;
 };

@@ -9,6 +9,7 @@
 
 #include "initramfs/capture_log.h"
 #include "initramfs/dump_name.h"
+#include "initramfs/publish_copy.h"
 #include "makedump/base/dump_status.h"
 #include "makedump/base/fd.h"
 #include "makedump/base/units.h"
@@ -27,7 +28,6 @@ constexpr seconds kProgressEvery{10};  // in the kernel's log; the console has i
 constexpr char kLogManifest[] = "/run/vmcore-dmesg.json";
 constexpr char kDumpManifest[] = "/run/vmcore.json";
 constexpr char kLogCopy[] = "/run/vmcore-dmesg.txt";
-constexpr size_t kLongestLog = size_t{32} << 20;
 constexpr char kLogName[] = "vmcore-dmesg.txt";
 
 uint64_t available_kib() {
@@ -83,9 +83,7 @@ Result<void> Saver::save_kernel_log() {
   if (!end.ok()) {
     result = Error(Errc::io, end.error);
   } else if (!path) {
-    const auto text = read_text_file(kLogCopy, kLongestLog);
-    (void)::unlink(kLogCopy);
-    result = text ? destination_.publish(kLogName, *text) : Result<void>(text.error());
+    result = publish_copy(destination_, kLogCopy, kLogName);
   }
   if (!result) {
     record_.log_error = as_on_target(result.error().message());
@@ -194,6 +192,10 @@ ChildEnd Saver::run_into_stream(ChildOptions options) {
   }
   options.bytes_moved = [&stream] { return (*stream)->confirmed(); };
   options.on_output = [&stream](Bytes bytes) { return (*stream)->write(bytes); };
+  options.on_tick = [&stream, promise = std::move(options.on_tick)] {
+    promise();
+    (*stream)->tick();
+  };
   end = run_child(options);
   note_memory();
   some_of_dump_ = some_of_dump_ || (*stream)->confirmed() != 0;
