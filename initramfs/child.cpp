@@ -58,7 +58,8 @@ class LineReader {
   void end_line() {
     if (line_.empty()) return;
     if (on_line_) on_line_(line_);
-    last_ = std::move(line_);
+    // How far it had come is not why it ended.
+    if (line_.find(" % of ") == std::string::npos) last_ = std::move(line_);
     line_.clear();
   }
 

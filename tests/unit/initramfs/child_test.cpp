@@ -69,6 +69,8 @@ TEST_F(Child, FailureIsItsLastWordsAndStatus) {
   EXPECT_EQ(error_of("echo first; echo disk is full; exit 3"),
             "disk is full (/bin/sh failed with status 3)");
   EXPECT_EQ(error_of("exit 1"), "/bin/sh failed with status 1");
+  EXPECT_EQ(error_of("echo disk is full; echo ' 31 % of 100 pages, 7.1 MiB'; exit 3"),
+            "disk is full (/bin/sh failed with status 3)");
 }
 
 TEST_F(Child, SignalsAreNamed) {
