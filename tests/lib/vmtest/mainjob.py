@@ -316,7 +316,9 @@ def _look(job, kernel, disks, work, result, check, progress):
     """The same host once more: it finds what its own death left behind, and puts it below /var/crash of its root disk."""
     progress("booting it again, to look at what was saved")
     log = log_dir() / f"{job.title}.second-console"
-    machine = qemu.Machine(kernel, work / "boot.img", "console=ttyS0 panic=5 root=/dev/vda rw", disks, work / "second-ram", 1024, work,
+    second = work / "second"  # its report is another one
+    second.mkdir()
+    machine = qemu.Machine(kernel, work / "boot.img", "console=ttyS0 panic=5 root=/dev/vda rw", disks, work / "second-ram", 1024, second,
                            log, result.accel, job.cpu, job.local.attach(work, again=True))
     try:
         ended = machine.wait_end(job.deadline)
