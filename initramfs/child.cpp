@@ -2,12 +2,12 @@
 
 #include <array>
 #include <csignal>
+#include <cstdio>
 #include <cstring>
 #include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <span>
-#include <sstream>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -31,12 +31,10 @@ uint64_t cpu_ticks(pid_t pid) {
   if (!stat) return 0;
   const size_t name_end = stat->rfind(')');  // the name may hold blanks and parentheses
   if (name_end == std::string::npos) return 0;
-  std::istringstream fields(stat->substr(name_end + 1));
-  std::string skipped;
-  for (int field = 3; field < 14; ++field)
-    fields >> skipped;
-  uint64_t user = 0, system = 0;
-  fields >> user >> system;
+  unsigned long long user = 0, system = 0;
+  if (std::sscanf(stat->c_str() + name_end + 1,
+                  " %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %llu %llu", &user, &system) != 2)
+    return 0;
   return user + system;
 }
 

@@ -21,6 +21,8 @@ Result<void> add_skeleton(CpioArchive& archive) {
   KDUMP_TRY(archive.add_character_device("/dev/null", 0666, 1, 3));
   for (const char* directory : {"/proc", "/sys", "/run", "/tmp", kTargetMountPoint})
     KDUMP_TRY(archive.add_directory(directory));
+  // The program knows by its name what it is to be (initramfs/program).
+  KDUMP_TRY(archive.add_symlink(kMakedumpPath, "/init"));
   return archive.add_symlink("/usr/bin/makedumpfile", "makedump");
 }
 

@@ -1,4 +1,4 @@
-// Builds the native capture image: newc cpio, zstd. kdump-capture as /init, makedump, their shared
+// Builds the native capture image: newc cpio, zstd. kdump-capture as /init and makedump, its shared
 // libraries, the modules that the target's device and file system need, in load order, and the
 // capture plan. No shell, no udev, no systemd.
 #pragma once

@@ -63,6 +63,7 @@ class Inspector {
   void check_programs() {
     for (const char* path : {"/init", kMakedumpPath}) {
       const CpioFile* program = find(path);
+      if (program && S_ISLNK(program->mode)) program = find(std::string(as_text(program->content)));
       if (!program || !S_ISREG(program->mode) || (program->mode & S_IXUSR) == 0)
         contents_.program_problems.push_back(std::string(path) + " is not in it");
       else if (add(path, *program))

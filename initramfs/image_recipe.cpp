@@ -18,7 +18,7 @@ namespace kdump {
 namespace {
 
 // Counted up when the builder makes another image of the same inputs.
-constexpr char kImageBuilder[] = "kdumpd " KDUMP_VERSION ", layout 1";
+constexpr char kImageBuilder[] = "kdumpd " KDUMP_VERSION ", layout 2";
 
 std::string below(const std::string& directory, const std::string& name) {
   return (directory == "/" ? "" : directory) + "/" + name;
@@ -155,10 +155,8 @@ std::string_view kind_name(ImageInput::Kind kind) {
 
 Result<void> add_programs(ImageRecipe& recipe, const ImageOptions& options) {
   const std::string capture = below(options.programs_directory, "kdump-capture");
-  const std::string makedump = below(options.programs_directory, "makedump");
   recipe.inputs.push_back({ImageInput::Kind::program, capture, "/init", 0755, ""});
-  recipe.inputs.push_back({ImageInput::Kind::program, makedump, kMakedumpPath, 0755, ""});
-  KDUMP_TRY_ASSIGN(const auto libraries, elf_closure({capture, makedump}));
+  KDUMP_TRY_ASSIGN(const auto libraries, elf_closure({capture}));
   for (const ElfDependency& library : libraries)
     recipe.inputs.push_back(
         {ImageInput::Kind::library, library.source, library.image_path, 0755, ""});

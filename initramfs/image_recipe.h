@@ -22,7 +22,7 @@ struct ExtraFile {
 struct ImageOptions {
   std::string kernel_release;      // /lib/modules/<release>
   std::string modules_root = "/";  // where lib/modules is
-  std::string programs_directory;  // holds kdump-capture and makedump
+  std::string programs_directory;  // holds kdump-capture
   std::vector<ExtraFile> extra_files;
 };
 

@@ -9,8 +9,7 @@ namespace kdump {
 namespace {
 
 bool holds_programs(const std::string& directory) {
-  return ::access((directory + "/kdump-capture").c_str(), X_OK) == 0 &&
-         ::access((directory + "/makedump").c_str(), X_OK) == 0;
+  return ::access((directory + "/kdump-capture").c_str(), X_OK) == 0;
 }
 
 // The programs of the capture image: beside this one (a build tree, and kdumpd), else where they

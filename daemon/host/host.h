@@ -16,7 +16,7 @@ struct Host {
   HostPaths paths;
   std::string release;  // as uname(2) has them
   std::string machine;
-  std::string programs_directory;  // holds kdump-capture and makedump
+  std::string programs_directory;  // holds kdump-capture
   bool only_looks = false;         // nothing may be written
 
   std::function<Result<CapturePlan>(const Settings&)> resolve_target;

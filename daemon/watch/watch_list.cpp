@@ -10,7 +10,7 @@ WatchList fixed_watch_list(const HostPaths& paths, const std::string& release,
   list.files = {paths.kdump_conf(), paths.policy(),
                 // Both, as the one that is not there may appear and the other one go.
                 paths.rhel_sysconfig(), paths.debian_sysconfig(), paths.fstab(),
-                programs + "/kdump-capture", programs + "/makedump"};
+                programs + "/kdump-capture"};
   list.directories = {paths.hooks() + "/pre.d",
                       paths.hooks() + "/post.d",
                       paths.hooks() + "/emergency.d",
