@@ -1,7 +1,9 @@
 #include "initramfs/capture.h"
 
+#include <algorithm>
 #include <string>
 #include <unistd.h>
+#include <utility>
 
 #include "initramfs/capture_log.h"
 #include "initramfs/capture_modules.h"
@@ -9,6 +11,7 @@
 #include "initramfs/child.h"
 #include "initramfs/destination.h"
 #include "initramfs/save.h"
+#include "makedump/base/budget.h"
 #include "makedump/base/fd.h"
 
 namespace kdump {
@@ -29,6 +32,22 @@ Result<void> check_vmcore() {
                "CONFIG_PROC_VMCORE, so there is nothing to save");
 }
 
+// Left to itself the kernel lets a writer dirty a fifth of memory, and counts on being able to
+// clean it in time. Behind a slow disk those would be the pages that the next allocation needs. A
+// disk is kept busy by far less.
+void bound_dirty_memory() {
+  constexpr uint64_t kMiB = uint64_t{1} << 20;
+  const uint64_t available = available_memory_kib().value_or(0) * 1024;
+  const uint64_t most = std::clamp(available / 8, 2 * kMiB, 64 * kMiB);
+  // The lower bound first: the kernel keeps it below the other by itself.
+  for (const auto& [name, bytes] :
+       {std::pair("dirty_background_bytes", most / 4), std::pair("dirty_bytes", most)})
+    if (const auto set =
+            write_existing_file(std::string("/proc/sys/vm/") + name, std::to_string(bytes));
+        !set)
+      say_warning("dirty memory is not bounded: " + set.error().message());
+}
+
 // 1 What is to be done, is there anything to do, and what everything else stands on.
 Result<void> run_prepare(WorkerState& state) {
   KDUMP_TRY_ASSIGN(const CapturePlan plan, read_plan());
@@ -36,6 +55,7 @@ Result<void> run_prepare(WorkerState& state) {
   KDUMP_TRY(check_vmcore());
   state.set_targets(static_cast<unsigned>(plan.targets.size()), plan.capture_limit);
   say("saving to " + places_of(plan));
+  bound_dirty_memory();
   load_modules(state);
   return {};
 }

@@ -10,6 +10,7 @@
 #include "initramfs/capture_log.h"
 #include "initramfs/dump_name.h"
 #include "initramfs/publish_copy.h"
+#include "makedump/base/budget.h"
 #include "makedump/base/dump_status.h"
 #include "makedump/base/fd.h"
 #include "makedump/base/units.h"
@@ -31,11 +32,7 @@ constexpr char kLogCopy[] = "/run/vmcore-dmesg.txt";
 constexpr char kLogName[] = "vmcore-dmesg.txt";
 
 uint64_t available_kib() {
-  const auto text = read_text_file("/proc/meminfo");
-  if (!text) return 0;
-  const size_t at = text->find("MemAvailable:");
-  if (at == std::string::npos) return 0;
-  return std::strtoull(text->c_str() + at + 13, nullptr, 10);
+  return available_memory_kib().value_or(0);
 }
 
 bool is(const ChildEnd& end, DumpStatus status) {

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <optional>
 #include <sched.h>
 #include <string>
 #include <string_view>
@@ -38,11 +37,14 @@ Budget Budget::from_system() {
 
   // Half of what is free: page cache of the file being written and the kernel's slabs grow
   // meanwhile.
-  uint64_t available = 16 * kMiB;
-  if (const auto text = read_text_file("/proc/meminfo"))
-    available = kib_field(*text, "MemAvailable").value_or(available / 1024) * 1024;
+  const uint64_t available = available_memory_kib().value_or(16 * kMiB / 1024) * 1024;
   budget.bytes = std::clamp(available / 2, 4 * kMiB, 256 * kMiB);
   return budget;
+}
+
+std::optional<uint64_t> available_memory_kib() {
+  const auto text = read_text_file("/proc/meminfo");
+  return text ? kib_field(*text, "MemAvailable") : std::nullopt;
 }
 
 uint64_t peak_memory_kib() {

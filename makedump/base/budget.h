@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 namespace kdump {
 
@@ -14,6 +15,9 @@ struct Budget {
   // past which more does not help.
   static Budget from_system();
 };
+
+// /proc/meminfo's MemAvailable, in KiB; nothing where there is no /proc.
+std::optional<uint64_t> available_memory_kib();
 
 // This process's peak resident memory so far, in KiB (VmHWM); 0 if /proc is not there.
 uint64_t peak_memory_kib();

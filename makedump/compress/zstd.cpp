@@ -87,9 +87,10 @@ Result<std::vector<std::byte>> zstd_frame(Bytes content, int level) {
   const CompressorHandle handle(ZSTD_createCCtx());
   if (!handle) return Error(Errc::no_memory, "zstd: no memory for the compressor");
 
-  const ZSTD_cParameter names[] = {ZSTD_c_compressionLevel, ZSTD_c_checksumFlag,
+  constexpr int kWindowLog = 20;
+  const ZSTD_cParameter names[] = {ZSTD_c_compressionLevel, ZSTD_c_windowLog, ZSTD_c_checksumFlag,
                                    ZSTD_c_contentSizeFlag};
-  const int values[] = {level, 1, 1};
+  const int values[] = {level, kWindowLog, 1, 1};
   for (size_t i = 0; i < std::size(names); ++i) {
     const size_t status = ZSTD_CCtx_setParameter(handle.get(), names[i], values[i]);
     if (ZSTD_isError(status) != 0)

@@ -123,11 +123,13 @@ def install_programs(root, build=None):
 
 
 def install_bad_makedump(root, build=None):
-    """tests/vm/bad-makedump.cpp in place of makedump in what the image is built from."""
-    program = pathlib.Path(build or REPO / "build") / "bin" / "bad-makedump"
+    """bad-capture, a kdump-capture whose makedump is that of tests/vm/bad-makedump.cpp, in its place. The image has one program
+    for both: bad-capture is initramfs/program/main.cpp with makedump_main defined as bad_makedump_main, which
+    tests/vm/bad-makedump.cpp has in namespace kdump, linked with kdump_capture and kdump_makedump."""
+    program = pathlib.Path(build or REPO / "build") / "bin" / "bad-capture"
     if not program.exists():
         raise TestFailure(f"{program} is not there: build first")
-    place, = (path for path in (root / "usr/libexec").rglob("makedump"))
+    place, = (path for path in (root / "usr/libexec").rglob("kdump-capture"))
     place.unlink()
     shutil.copy2(program, place)
     copy_libraries(program, root)
