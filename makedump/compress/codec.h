@@ -41,8 +41,9 @@ Result<std::unique_ptr<Compressor>> make_compressor(Codec codec);
 Result<std::unique_ptr<Decompressor>> make_decompressor(Codec codec);
 
 // One whole zstd frame (magic number, content size, checksum), as the kernel's initramfs unpacker
-// takes it. That unpacker allocates the window next to everything else, in a kernel that has little:
-// it is 1 MiB (the kernel would take up to 8), which costs a percent of the image. level 1 … 19.
+// takes it. That unpacker allocates the window next to everything else, in a kernel that has
+// little: it is 1 MiB (the kernel would take up to 8), which costs a percent of the image. level 1
+// … 19.
 Result<std::vector<std::byte>> zstd_frame(Bytes content, int level);
 
 }  // namespace kdump
