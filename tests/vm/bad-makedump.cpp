@@ -1,6 +1,6 @@
-// makedump with a fault: the real program (its main() is called makedump_main here), and something
-// that goes wrong with it on a bad day. Tests put it in makedump's place in the capture image;
-// which fault, the capture kernel's command line says: bad-makedump=WORD[,WORD…]
+// makedump with a fault: the real one, and something that goes wrong with it on a bad day. The
+// program that tests put into the capture image calls this instead (tests/vm/CMakeLists.txt); which
+// fault, the capture kernel's command line says: bad-makedump=WORD[,WORD…]
 //
 //   no-room      it does not know how much room there is, as if somebody else filled the target
 //   kill:MIB     is killed when it has written so much
@@ -21,7 +21,11 @@
 #include <unistd.h>
 #include <vector>
 
-int makedump_main(int argc, char** argv);
+#include "makedump/program.h"
+
+namespace kdump {
+int bad_makedump_main(int argc, char** argv);
+}
 
 namespace {
 
@@ -34,9 +38,9 @@ std::string faults() {
 }
 
 // The number behind a word; -1 if it is not there.
-long number_of(const std::string& all, const std::string& word) {
+double number_of(const std::string& all, const std::string& word) {
   const size_t at = all.find("," + word + ":");
-  return at == std::string::npos ? -1 : std::atol(all.c_str() + at + word.size() + 2);
+  return at == std::string::npos ? -1 : std::atof(all.c_str() + at + word.size() + 2);
 }
 
 int rung_of(const std::vector<char*>& argv) {
@@ -49,13 +53,13 @@ int rung_of(const std::vector<char*>& argv) {
   return rung;
 }
 
-void wait_until_written(long mib) {
+void wait_until_written(double mib) {
   for (;;) {
     std::ifstream io("/proc/self/io");
     std::string key;
     long value = 0;
     while (io >> key >> value)
-      if (key == "wchar:" && value >= mib << 20) return;
+      if (key == "wchar:" && static_cast<double>(value) >= mib * (1 << 20)) return;
     std::this_thread::sleep_for(std::chrono::milliseconds(2));
   }
 }
@@ -80,11 +84,11 @@ void take_the_cpu() {
 void fill_target(const std::string& dump) {
   const std::string path = dump.substr(0, dump.rfind('/', dump.rfind('/') - 1)) + "/filler";
   const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT, 0600);
-  const std::vector<char> block(size_t{64} << 10, 'f');
-  while (::write(fd, block.data(), block.size()) > 0)
-    continue;
-  while (::write(fd, block.data(), 512) > 0)
-    continue;
+  off_t at = 0;
+  // At once: the dump goes on meanwhile.
+  for (off_t chunk = off_t{1} << 30; chunk >= 4096; chunk /= 2)
+    while (::fallocate(fd, 0, at, chunk) == 0)
+      at += chunk;
 }
 
 // To the kernel's log, so that a test sees when it happened.
@@ -96,13 +100,13 @@ void tell(const char* what) {
 
 }  // namespace
 
-int main(int argc, char** argv) {
+int kdump::bad_makedump_main(int argc, char** argv) {
   const std::string all = faults();
   std::vector<char*> words(argv, argv + argc);
   bool is_dump = true;
   for (const char* word : words)
     is_dump = is_dump && std::strcmp(word, "--dump-dmesg") != 0;
-  const long rungs = number_of(all, "rungs");
+  const double rungs = number_of(all, "rungs");
   if (is_dump && (rungs < 0 || rung_of(words) <= rungs)) {
     if (all.find(",no-room,") != std::string::npos)
       for (size_t i = 0; i + 1 < words.size(); ++i)
@@ -114,7 +118,7 @@ int main(int argc, char** argv) {
     const std::string dump = words.back();
     std::thread([all, dump] {
       for (const char* fault : {"kill", "hog", "spin", "fill"}) {
-        const long mib = number_of(all, fault);
+        const double mib = number_of(all, fault);
         if (mib < 0) continue;
         wait_until_written(mib);
         tell(fault);

@@ -138,6 +138,7 @@ def _run(job, work, progress):
     guest.make_root(root, kernel, work)
     guest.install_product(root, kdump_conf(job), guest_conf(job), job.build or None)
     if job.policy:
+        (root / "etc/kdump").mkdir(exist_ok=True)
         (root / "etc/kdump/policy.yaml").write_text(job.policy)
     if job.local:
         job.local.install(root)
