@@ -56,7 +56,8 @@ endif()
 # kdump_image_program(target [SHARED]): as small as the libraries that are here allow. SHARED: it
 # needs a library of which there is no archive.
 function(kdump_image_program target)
-  set_target_properties(${target} PROPERTIES KDUMP_ARCHIVES ${KDUMP_STATIC_PROGRAM})
+  set_target_properties(${target} PROPERTIES
+    KDUMP_ARCHIVES ${KDUMP_STATIC_PROGRAM} KDUMP_IMAGE_PROGRAM TRUE)
   if(KDUMP_STATIC_PROGRAM AND NOT "SHARED" IN_LIST ARGN)
     target_link_options(${target} PRIVATE -static)
   elseif(KDUMP_STATIC_RUNTIME)

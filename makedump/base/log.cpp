@@ -1,8 +1,11 @@
 #include "makedump/base/log.h"
 
 #include <fcntl.h>
-#include <string>
-#include <unistd.h>
+#include <mutex>
+#include <spdlog/pattern_formatter.h>
+#include <spdlog/sinks/base_sink.h>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
 
 #include "makedump/base/fd.h"
 
@@ -10,74 +13,125 @@ namespace kdump::log {
 
 namespace {
 
-// A few lines of code instead of a library: what is linked into the program of the capture image
-// has to find room in the memory that was set aside for it.
-struct State {
-  std::string prefix;
-  Where where = Where::standard_error;
-  Level most_verbose = Level::info;
-  Writer write = nullptr;
-  Fd kernel_log;
+// One write(2) a line: the kernel makes one record of each, and a line never mixes with another's.
+class KernelLogSink final : public spdlog::sinks::base_sink<std::mutex> {
+ public:
+  explicit KernelLogSink(Fd fd) : fd_(std::move(fd)) {}
+
+ protected:
+  void sink_it_(const spdlog::details::log_msg& message) override {
+    spdlog::memory_buf_t line;
+    formatter_->format(message, line);
+    const char* priority = message.level >= spdlog::level::err    ? "<3>"
+                           : message.level >= spdlog::level::warn ? "<4>"
+                                                                  : "<6>";
+    std::string record = priority;
+    record.append(line.data(), line.size());
+    // A lost message must not become a second failure.
+    (void)write_all(fd_, as_bytes(record), "/dev/kmsg");
+  }
+  void flush_() override {}
+
+ private:
+  Fd fd_;
 };
 
-State& state() {
-  static State instance;
+class WriterSink final : public spdlog::sinks::base_sink<std::mutex> {
+ public:
+  explicit WriterSink(Writer write) : write_(write) {}
+
+ protected:
+  void sink_it_(const spdlog::details::log_msg& message) override {
+    spdlog::memory_buf_t line;
+    formatter_->format(message, line);
+    std::string_view text(line.data(), line.size());
+    if (text.ends_with('\n')) text.remove_suffix(1);
+    write_(message.level >= spdlog::level::err    ? Level::error
+           : message.level >= spdlog::level::warn ? Level::warning
+           : message.level >= spdlog::level::info ? Level::info
+                                                  : Level::debug,
+           text);
+  }
+  void flush_() override {}
+
+ private:
+  Writer write_;
+};
+
+class PrefixedPriority final : public spdlog::custom_flag_formatter {
+ public:
+  void format(const spdlog::details::log_msg& message, const std::tm& /*time*/,
+              spdlog::memory_buf_t& to) override {
+    const std::string_view priority = message.level >= spdlog::level::err    ? "<3>"
+                                      : message.level >= spdlog::level::warn ? "<4>"
+                                      : message.level >= spdlog::level::info ? "<6>"
+                                                                             : "<7>";
+    to.append(priority.data(), priority.data() + priority.size());
+  }
+  [[nodiscard]] std::unique_ptr<custom_flag_formatter> clone() const override {
+    return std::make_unique<PrefixedPriority>();
+  }
+};
+
+spdlog::level::level_enum level_of(Level level) {
+  switch (level) {
+    case Level::error:
+      return spdlog::level::err;
+    case Level::warning:
+      return spdlog::level::warn;
+    case Level::info:
+      return spdlog::level::info;
+    case Level::debug:
+      return spdlog::level::debug;
+  }
+  return spdlog::level::info;
+}
+
+std::shared_ptr<spdlog::logger>& logger() {
+  static std::shared_ptr<spdlog::logger> instance = [] {
+    auto made = std::make_shared<spdlog::logger>("kdump",
+                                                 std::make_shared<spdlog::sinks::stderr_sink_mt>());
+    made->set_pattern("%v");
+    return made;
+  }();
   return instance;
 }
 
-std::string_view priority(Level level) {
-  switch (level) {
-    case Level::error:
-      return "<3>";
-    case Level::warning:
-      return "<4>";
-    case Level::info:
-      return "<6>";
-    case Level::debug:
-      return "<7>";
+spdlog::sink_ptr make_sink(Where where) {
+  if (where == Where::kernel_log) {
+    if (auto fd = open_file("/dev/kmsg", O_WRONLY))
+      return std::make_shared<KernelLogSink>(std::move(*fd));
   }
-  return "<6>";
+  return std::make_shared<spdlog::sinks::stderr_sink_mt>();
+}
+
+void install(const spdlog::sink_ptr& sink, const std::string& pattern, Level most_verbose) {
+  auto made = std::make_shared<spdlog::logger>("kdump", sink);
+  auto formatter = std::make_unique<spdlog::pattern_formatter>();
+  formatter->add_flag<PrefixedPriority>('*');
+  formatter->set_pattern(pattern);
+  made->set_formatter(std::move(formatter));
+  made->set_level(level_of(most_verbose));
+  made->flush_on(spdlog::level::trace);
+  logger() = std::move(made);
 }
 
 void write(Level level, std::string_view message) {
-  const State& log = state();
-  if (level > log.most_verbose) return;
-  std::string line;
-  if (!log.write && log.where != Where::standard_error) line += priority(level);
-  line += log.prefix;
   // Warnings say that they are: the level must not be lost where the stream has no priorities.
-  if (level == Level::warning) line += "WARNING: ";
-  line += message;
-  if (log.write) return log.write(level, line);
-  line += '\n';
-  // One write(2) a line: the kernel makes one record of each, and a line never mixes with another
-  // thread's or process's. A lost message must not become a second failure.
-  (void)!::write(log.kernel_log ? log.kernel_log.get() : STDERR_FILENO, line.data(), line.size());
+  const char* mark = level == Level::warning ? "WARNING: " : "";
+  logger()->log(level_of(level), "{}{}", mark, message);
 }
 
 }  // namespace
 
 void open(std::string_view prefix, Where where, Level most_verbose) {
-  State opened;
-  opened.prefix = std::string(prefix) + ": ";
-  opened.where = where;
-  opened.most_verbose = most_verbose;
-  if (where == Where::kernel_log) {
-    if (auto fd = open_file("/dev/kmsg", O_WRONLY)) {
-      opened.kernel_log = std::move(*fd);
-    } else {
-      opened.where = Where::standard_error;
-    }
-  }
-  state() = std::move(opened);
+  install(make_sink(where),
+          (where == Where::journal_stream ? "%*" : "") + std::string(prefix) + ": %v",
+          most_verbose);
 }
 
 void open(std::string_view prefix, Writer write, Level most_verbose) {
-  State opened;
-  opened.prefix = std::string(prefix) + ": ";
-  opened.most_verbose = most_verbose;
-  opened.write = write;
-  state() = std::move(opened);
+  install(std::make_shared<WriterSink>(write), std::string(prefix) + ": %v", most_verbose);
 }
 
 void error(std::string_view message) {
