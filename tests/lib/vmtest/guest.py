@@ -10,7 +10,7 @@ import stat
 import subprocess
 
 from . import REPO, Skip, TestFailure, say
-from .qemu import find_busybox, write_initramfs
+from .qemu import GUEST_IP, GUEST_IP6, HOST_IP, HOST_IP6, find_busybox, write_initramfs
 
 ROOT_UUID = "6b64756d-7064-4000-8000-000000000001"
 DUMP_UUID = "6b64756d-7064-4000-8000-000000000002"
@@ -20,7 +20,17 @@ DUMP_LABEL = "kdump-target"
 MODULE_FOLDERS = ["arch/x86/crypto", "crypto", "lib", "fs", "mm",
                   "drivers/virtio", "drivers/usb/common", "drivers/usb/core", "drivers/usb/host",
                   "drivers/usb/storage", "drivers/block", "drivers/ata", "drivers/scsi", "drivers/nvme", "drivers/char/hw_random",
-                  "drivers/watchdog", "drivers/net/virtio_net.ko", "drivers/net/net_failover.ko", "net/core"]
+                  "drivers/watchdog", "drivers/net/virtio_net.ko", "drivers/net/net_failover.ko", "net/core", "net/sunrpc",
+                  "net/dns_resolver", "net/8021q", "net/802", "net/llc"]
+
+NETWORK_MODULES = ("virtio_net",)
+# The shell words that give the guest its addresses on QEMU's user network. No DAD: it takes seconds, and nobody else is there.
+NETWORK = f"""for setting in accept_dad accept_ra; do echo 0 > /proc/sys/net/ipv6/conf/eth0/$setting; done
+ip link set lo up && ip link set eth0 up || exit
+ip addr add {GUEST_IP}/24 dev eth0 && ip route add default via {HOST_IP} || exit
+ip -6 addr add {GUEST_IP6}/64 dev eth0 && ip -6 route add default via {HOST_IP6} || exit
+for wait in 1 2 3 4 5 6 7 8 9 10; do ping -c 1 -W 1 {HOST_IP} && exit; done
+exit 1"""
 
 PROGRAMS = ["kdumpctl", "kdumpd", "kdump-capture", "makedump"]
 
@@ -62,6 +72,7 @@ if [ -e /var/lib/guest-crashed ]; then
     poweroff -f
 fi
 
+if [ -n "$NETWORK" ]; then step network sh -c "$NETWORK"; fi
 if [ -n "$SETUP" ]; then step setup sh -c "$SETUP"; fi
 if [ -n "$TARGET_DISK" ]; then
     mkdir -p /mnt/target
@@ -241,11 +252,12 @@ def make_ext4(image, mib, uuid, label=None, root=None):
     subprocess.run(command + [str(image)], check=True, env=environment)
 
 
-def needed_modules(kernel):
-    """name → bytes, in load order, of what reaches an ext4 file system on a virtio disk: as modprobe says it, uncompressed."""
+def needed_modules(kernel, more=()):
+    """name → bytes, in load order, of what reaches an ext4 file system on a virtio disk, and `more`: as modprobe says it,
+    uncompressed."""
     environment = dict(os.environ, PATH=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
     run = subprocess.run(["modprobe", "-d", kernel.root, "-S", kernel.release, "--show-depends", "-a",
-                          "virtio_pci", "virtio_blk", "crc32c_generic", "ext4"],
+                          "virtio_pci", "virtio_blk", "crc32c_generic", "ext4", *more],
                          capture_output=True, text=True, env=environment)
     modules = []
     for line in run.stdout.splitlines():
@@ -266,15 +278,15 @@ def needed_modules(kernel):
     return found
 
 
-def make_busybox_initramfs(kernel, init, out):
+def make_busybox_initramfs(kernel, init, out, modules=()):
     """An initramfs of busybox, the modules for virtio disks with ext4, and one script. The first kernel's way to its root
-    file system; also the plainest capture image there is."""
+    file system; also the plainest capture image there is. `modules`: more to be loaded by the script."""
     files = {"init": (0o755, init.encode()), "bin/busybox": (0o755, find_busybox().read_bytes())}
     for name in ("sh", "mount", "umount", "insmod", "sleep", "switch_root", "poweroff", "reboot", "dd", "stat", "sync", "["):
         files[f"bin/{name}"] = "busybox"
     for folder in ("proc", "sys", "dev", "root"):
         files[f"{folder}/.keep"] = (0o644, b"")
-    for name, data in needed_modules(kernel).items():
+    for name, data in needed_modules(kernel, modules).items():
         files[f"modules/{name}"] = (0o644, data)
     write_initramfs(files, out)
 
@@ -318,3 +330,23 @@ class Ext4:
             yield path, mode, size
             if stat.S_ISDIR(mode):
                 yield from self.walk(path)
+
+
+class HostFolder:
+    """What Ext4 is for an image, for a folder of this machine: where a server lets the guest write."""
+
+    def __init__(self, folder):
+        self.folder = pathlib.Path(folder)
+
+    def _below(self, path):
+        return self.folder / path.lstrip("/")
+
+    def walk(self, folder):
+        start = self._below(folder)
+        for path in sorted(start.rglob("*")):
+            status = path.lstat()
+            yield f"/{path.relative_to(self.folder)}", status.st_mode, status.st_size
+
+    def fetch(self, path, to):
+        shutil.copyfile(self._below(path), to)
+        return to

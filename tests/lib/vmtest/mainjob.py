@@ -20,6 +20,23 @@ MARKER = "kdumpd-marker: printed right before the crash, 7c0ffee7"
 
 
 @dataclasses.dataclass
+class Remote:
+    """A target on this machine, reached through QEMU's user network: the guest gets a NIC and addresses."""
+    line: str                   # of kdump.conf: "nfs 10.0.2.2:/export"
+    folder: pathlib.Path | None  # what of this machine is the target's "/"; None: it fails, and the guest's disk gets the dump
+    described: str = ""         # as vmcore.json calls the target; as the line, if empty
+    ip: str = qemu.GUEST_IP     # that captures are named after
+    policy: str = ""            # policy.yaml
+    prepare: object = None      # called with the guest's root folder before its disk is made: keys, /etc/hosts …
+    network: str = guest.NETWORK  # shell words in the guest
+    devices: tuple = qemu.USER_NETWORK
+    modules: tuple = guest.NETWORK_MODULES
+    image_mib: int = 14         # at most so large is the capture image
+    local_disk: bool = False    # the guest has an ext4 target disk (vdc) as well, for a target after this one
+    failed_before: tuple = ()   # targets that vmcore.json has to tell of as failed
+
+
+@dataclasses.dataclass
 class Job:
     kernel: str = "6.1"
     crashkernel: str = "128M"
@@ -45,6 +62,17 @@ class Job:
     dmesg_first: bool = True    # the log has to be saved before the dump
     stuck: bool = False         # nothing of the capture kernel is expected but that the machine ends
     after: object = None        # called with (Saved, machine, check) instead of the checks of a good dump
+    remote: Remote | None = None  # instead of `target`
+
+    @property
+    def has_target_disk(self):
+        return not self.local and self.target != "root" or bool(self.remote and self.remote.local_disk)
+
+    def store(self, disks):
+        """Where the captures are: walk() and fetch()."""
+        if self.remote and self.remote.folder:
+            return guest.HostFolder(self.remote.folder)
+        return guest.Ext4(disks[2] if self.has_target_disk else disks[0])
 
     @property
     def title(self):
@@ -93,6 +121,8 @@ def kdump_conf(job):
               "device": "ext4 /dev/vdc",
               "uuid": f"ext4 UUID={guest.DUMP_UUID}",
               "label": f"ext4 LABEL={guest.DUMP_LABEL}"}[job.target]
+    if job.remote:
+        target = job.remote.line
     return f"""# Written by the test. Comments, blank lines and odd spacing are part of what is tested.
 
 {target}
@@ -105,9 +135,10 @@ failure_action {job.failure_action}
 
 
 def guest_conf(job):
-    words = {"TARGET_DISK": "" if job.local or job.target == "root" else "/dev/vdc", "TARGET_PATH": "/var/crash", "MARKER": MARKER,
+    words = {"TARGET_DISK": "/dev/vdc" if job.has_target_disk else "", "TARGET_PATH": "/var/crash", "MARKER": MARKER,
              "MEMFILL": f"--scale {job.fill} --hwpoison", "EXTRA_STEP": job.extra_step,
-             "SETUP": job.local.setup if job.local else "", "LOOK": job.local.look if job.local else ""}
+             "SETUP": job.local.setup if job.local else "", "LOOK": job.local.look if job.local else "",
+             "NETWORK": job.remote.network if job.remote else ""}
     quoted = {name: "'" + value.replace("'", "'\\''") + "'" for name, value in words.items()}
     return "".join(f"{name}={value}\n" for name, value in quoted.items())
 
@@ -140,6 +171,10 @@ def _run(job, work, progress):
     if job.policy:
         (root / "etc/kdump").mkdir(exist_ok=True)
         (root / "etc/kdump/policy.yaml").write_text(job.policy)
+    if job.remote and job.remote.policy:
+        (root / "etc/kdump/policy.yaml").write_text(job.remote.policy)
+    if job.remote and job.remote.prepare:
+        job.remote.prepare(root)
     if job.local:
         job.local.install(root)
     if job.bad_makedump:
@@ -150,17 +185,18 @@ def _run(job, work, progress):
     with open(disks[1], "wb") as file:
         file.truncate(16 << 20)
     extra = job.local.attach(work) if job.local else []
-    if not job.local and job.target != "root":
+    if job.has_target_disk:
         disks.append(work / "target.ext4")
         guest.make_ext4(disks[2], 1024, guest.DUMP_UUID, label=guest.DUMP_LABEL)
-    guest.make_busybox_initramfs(kernel, guest.BOOT_INIT, work / "boot.img")
+    guest.make_busybox_initramfs(kernel, guest.BOOT_INIT, work / "boot.img", job.remote.modules if job.remote else ())
 
     cmdline = f"console=ttyS0 panic=5 root=/dev/vda rw crashkernel={job.crashkernel} {job.append}".strip()
     if job.bad_makedump:
         cmdline += f" bad-makedump={job.bad_makedump}"
     progress(f"booting it ({result.accel}, 2 CPUs, {job.memory_mib} MiB, crashkernel={job.crashkernel})")
     log = log_dir() / f"{job.title}.console"
-    machine = qemu.Machine(kernel, work / "boot.img", cmdline, disks, work / "ram", job.memory_mib, work, log, result.accel, job.cpu, extra)
+    machine = qemu.Machine(kernel, work / "boot.img", cmdline, disks, work / "ram", job.memory_mib, work, log, result.accel, job.cpu,
+                           extra, network=job.remote.devices if job.remote else ("-net", "none"))
     try:
         _crash_and_save(job, machine, result, check, progress)
     except TestFailure as failure:
@@ -177,7 +213,7 @@ def _run(job, work, progress):
     if job.expect_failure:
         if "of=/dev/vdc" in job.extra_step:
             return result  # the test itself wiped the target: nothing to look at
-        disk = guest.Ext4(disks[0] if job.target == "root" else disks[2])
+        disk = job.store(disks)
         published = [path for path, _, _ in disk.walk("/var/crash") if path.endswith("/vmcore")]
         if published:
             raise TestFailure(f"a dump that failed is there under its final name: {published}")
@@ -206,6 +242,8 @@ def _crash_and_save(job, machine, result, check, progress):
 
     if job.local and steps.exit.get("setup") != 0:
         raise TestFailure(f"the guest's target is not set up: {steps.text('setup')}")
+    if job.remote and job.remote.network and steps.exit.get("network") != 0:
+        raise TestFailure(f"the guest has no network:\n{steps.text('network')}")
 
     # kdumpctl's contract: 3 and "not operational" before, 0 and "operational" after.
     if steps.exit.get("status-before") != 3 or "Kdump is not operational" not in steps.text("status-before"):
@@ -228,9 +266,10 @@ def _crash_and_save(job, machine, result, check, progress):
     if not images:
         raise TestFailure("kdumpctl start left no capture image (*kdump*.img) on the root file system")
     result.image_bytes, result.image_path = max(images)
-    if result.image_bytes > 12 << 20:
-        raise TestFailure(f"the capture image has {result.image_bytes} bytes, more than 12 MiB")
-    check(f"capture image {result.image_path}: {result.image_bytes / (1 << 20):.1f} MiB (at most 12)")
+    most = job.remote.image_mib if job.remote else 12
+    if result.image_bytes > most << 20:
+        raise TestFailure(f"the capture image has {result.image_bytes} bytes, more than {most} MiB")
+    check(f"capture image {result.image_path}: {result.image_bytes / (1 << 20):.1f} MiB (at most {most})")
 
     if job.armed:
         job.armed(machine, machine.report.parent)
@@ -356,12 +395,13 @@ def _check_failure(job, console, ended, check):
 
 def _check_files(job, kernel, disks, work, machine, result, check, progress):
     progress("taking the dump off the guest's disk")
-    disk = guest.Ext4(disks[0] if job.local or job.target == "root" else disks[2])
+    disk = job.store(disks)
+    ip = job.remote.ip if job.remote and job.remote.folder else "127.0.0.1"
     paths = {path: (mode, size) for path, mode, size in disk.walk("/var/crash")}
     folders = [path for path, (mode, _) in paths.items() if stat.S_ISDIR(mode)]
-    pattern = r"/var/crash/127\.0\.0\.1-\d{4}-\d\d-\d\d-\d\d:\d\d:\d\d"
+    pattern = rf"/var/crash/{re.escape(ip)}-\d{{4}}-\d\d-\d\d-\d\d:\d\d:\d\d"
     if job.local and not job.local.colons:
-        pattern = pattern.replace(":", "-")
+        pattern = pattern.replace(r"\d:", r"\d-")
     if len(folders) != 1 or not re.fullmatch(pattern, folders[0]):
         raise TestFailure(f"expected one folder {pattern}, found {folders}")
     folder = folders[0]
@@ -440,11 +480,17 @@ def _check_manifest(job, manifest, folder, dump, kernel, check):
     wrong = {key: manifest.get(key) for key, value in expected.items() if manifest.get(key) != value}
     if manifest["kernel"]["release"] != kernel.release:
         wrong["kernel"] = manifest["kernel"]
-    uuid = guest.ROOT_UUID if job.target == "root" else guest.DUMP_UUID
+    uuid = guest.ROOT_UUID if not job.has_target_disk else guest.DUMP_UUID
     target, directory = f"ext4 UUID={uuid}", folder
     if job.local:
         target, directory = job.local.described, f"{job.local.directory}/{folder.rpartition('/')[2]}"
-    if (capture["target"], capture["directory"], capture["failed_before"], capture["log_error"]) != (target, directory, [], ""):
+    failed = []
+    if job.remote:
+        failed = list(job.remote.failed_before)
+        if job.remote.folder:
+            target = job.remote.described or job.remote.line
+    told = [entry["target"] for entry in capture["failed_before"]]
+    if (capture["target"], capture["directory"], told, capture["log_error"]) != (target, directory, failed, ""):
         wrong["capture"] = capture
     if not manifest["crash_time"] <= capture["begin"] <= capture["end"] <= manifest["crash_time"] + job.deadline:
         wrong["times"] = (manifest["crash_time"], capture)

@@ -14,6 +14,12 @@ from . import Skip, TestFailure, cache_dir, say
 
 QEMU = "qemu-system-x86_64"
 
+# QEMU's user network, as a guest sees it: the host's loopback addresses behind a router, no rights needed.
+HOST_IP, HOST_IP6 = "10.0.2.2", "fec0::2"
+GUEST_IP, GUEST_IP6 = "10.0.2.15", "fec0::15"
+GUEST_MAC = "52:54:00:6b:64:01"
+USER_NETWORK = ("-netdev", "user,id=net0", "-device", f"virtio-net-pci,netdev=net0,mac={GUEST_MAC}")
+
 
 def write_initramfs(files, out):
     """A newc archive, uncompressed. files: name → (mode, bytes); directories are made as needed; a str is a symlink."""
@@ -135,10 +141,11 @@ class Console:
 class Machine:
     """One run of QEMU. `disks` are raw images in order (vda, vdb …); `ram` is a file that is the guest's memory: offset ==
     physical address up to 3 GiB, and after QEMU's end it still holds the dead kernel's pages, as the capture kernel
-    touches only its reservation and the lowest MiB. With `hotplug`, memory and a CPU can be plugged in through monitor()."""
+    touches only its reservation and the lowest MiB. With `hotplug`, memory and a CPU can be plugged in through monitor().
+    `network` are QEMU's words for NICs, such as USER_NETWORK."""
 
     def __init__(self, kernel, initramfs, cmdline, disks, ram, memory_mib, work, log, accel, cpu="max", extra=(),
-                 hotplug=False):
+                 hotplug=False, network=("-net", "none")):
         if memory_mib > 3072:
             raise ValueError("more than 3 GiB: file offset and physical address would differ")
         ram.unlink(missing_ok=True)
@@ -150,7 +157,7 @@ class Machine:
         self.cpu_type = f"{cpu.split(',')[0]}-x86_64-cpu"
         command = [QEMU, "-M", "pc,memory-backend=ram", *accel_options, "-cpu", cpu, "-smp", str(cpus), "-m", str(memory),
                    "-object", f"memory-backend-file,id=ram,size={memory_mib}M,mem-path={ram},share=on",
-                   "-display", "none", "-no-reboot", "-net", "none", "-monitor", "none",
+                   "-display", "none", "-no-reboot", *network, "-monitor", "none",
                    "-serial", "stdio", "-serial", f"file:{self.report}",
                    "-kernel", kernel.vmlinuz, "-initrd", initramfs, "-append", cmdline]
         for number, disk in enumerate(disks):
