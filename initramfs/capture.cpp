@@ -10,6 +10,7 @@
 #include "initramfs/capture_plan.h"
 #include "initramfs/child.h"
 #include "initramfs/destination.h"
+#include "initramfs/network.h"
 #include "initramfs/save.h"
 #include "makedump/base/budget.h"
 #include "makedump/base/fd.h"
@@ -64,6 +65,11 @@ Result<void> run_prepare(WorkerState& state) {
 Result<void> run_attempt(const CapturePlan& plan, const TargetPlan& target, WorkerState& state) {
   // Whatever was left out when the first step was given up.
   load_modules(state);
+  // NFS servers tell their clients apart by this name; two without one would end each other's
+  // state.
+  if (::sethostname(plan.hostname.c_str(), plan.hostname.size()) != 0)
+    say_warning(Error::from_errno("naming this host " + plan.hostname).message());
+  if (target.is_remote()) KDUMP_TRY(bring_up_network(plan.network, state, target.address));
   KDUMP_TRY_ASSIGN(const auto destination, make_destination(target, state));
   KDUMP_TRY(destination->reach());
 

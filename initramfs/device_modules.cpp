@@ -85,7 +85,11 @@ Result<DeviceDrivers> find_device_drivers(const std::string& kernel_name,
 
 Result<DeviceDrivers> find_class_drivers(const std::string& class_and_name,
                                          const std::string& sysfs) {
-  const fs::path entry = fs::path(sysfs) / "class" / class_and_name;
+  return find_drivers_at("class/" + class_and_name, sysfs);
+}
+
+Result<DeviceDrivers> find_drivers_at(const std::string& below_sysfs, const std::string& sysfs) {
+  const fs::path entry = fs::path(sysfs) / below_sysfs;
   std::error_code failed;
   if (!fs::exists(entry, failed))
     return Error(Errc::not_found, entry.string() + ": no such device in sysfs");

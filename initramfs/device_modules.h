@@ -25,6 +25,10 @@ Result<DeviceDrivers> find_device_drivers(const std::string& kernel_name,
 Result<DeviceDrivers> find_class_drivers(const std::string& class_and_name,
                                          const std::string& sysfs = "/sys");
 
+// And for any device in sysfs: "bus/virtio/devices/virtio3".
+Result<DeviceDrivers> find_drivers_at(const std::string& below_sysfs,
+                                      const std::string& sysfs = "/sys");
+
 // Refuses what userspace has to assemble before it can be mounted (LVM, LUKS, multipath, md, …) and
 // what lives in this kernel only (loop, zram).
 Result<void> check_plain_device(const std::string& kernel_name, const std::string& sysfs = "/sys");

@@ -11,6 +11,7 @@
 #include "initramfs/module_file.h"
 #include "initramfs/modules.h"
 #include "initramfs/mount_options.h"
+#include "initramfs/nfs_options.h"
 #include "makedump/base/fd.h"
 
 namespace kdump {
@@ -103,6 +104,46 @@ Result<void> add_device_modules(ModuleResolver& resolver, const TargetPlan& targ
   return add_drivers(resolver, drivers, device_path(device), options);
 }
 
+// Which of the devices has the tag, kernels before 6.9 do not say.
+Result<void> add_virtiofs_modules(ModuleResolver& resolver, const ImageOptions& options) {
+  constexpr char kDevices[] = "bus/virtio/drivers/virtiofs";
+  std::error_code failed;
+  for (std::filesystem::directory_iterator it(std::string("/sys/") + kDevices, failed), end;
+       !failed && it != end; it.increment(failed)) {
+    const std::string name = it->path().filename();
+    if (!name.starts_with("virtio")) continue;
+    KDUMP_TRY_ASSIGN(const DeviceDrivers drivers,
+                     find_drivers_at(std::string(kDevices) + "/" + name));
+    KDUMP_TRY(add_drivers(resolver, drivers, name, options));
+  }
+  return {};
+}
+
+// The kernel asks for a version's module by name only when it mounts.
+Result<void> add_nfs_modules(ModuleResolver& resolver, const TargetPlan& target) {
+  for (const std::string& version : nfs_versions(target.mount_options)) {
+    const std::string module = "nfsv" + version.substr(0, 1);
+    KDUMP_TRY_ASSIGN(const auto match, resolver.add(module));
+    if (match == ModuleResolver::Match::none)
+      return Error(Errc::not_found, "kernel has no module " + module + " for " + target.name());
+  }
+  return {};
+}
+
+Result<void> add_network_modules(ModuleResolver& resolver, const NetworkPlan& network,
+                                 const ImageOptions& options) {
+  for (const InterfacePlan& interface : network.interfaces) {
+    if (!interface.parent.empty()) {
+      KDUMP_TRY(resolver.add("8021q"));
+      continue;
+    }
+    KDUMP_TRY_ASSIGN(const DeviceDrivers drivers, find_class_drivers("net/" + interface.name));
+    KDUMP_TRY(add_drivers(resolver, drivers, interface.name, options));
+  }
+  if (!network.empty()) KDUMP_TRY(resolver.add("ipv6"));
+  return {};
+}
+
 // The host's watchdog may be running when it crashes, and goes on: somebody has to feed it. Its
 // driver is a help, not a condition.
 void add_watchdog_modules(ModuleResolver& resolver, const ImageOptions& options) {
@@ -120,11 +161,15 @@ Result<std::vector<KernelModule>> collect_modules(const CapturePlan& plan,
   KDUMP_TRY_ASSIGN(ModuleResolver resolver,
                    ModuleResolver::open(options.kernel_release, options.modules_root));
   for (const TargetPlan& target : plan.targets) {
-    if (target.kind == TargetKind::filesystem || target.kind == TargetKind::raw)
+    if (target.filesystem == "virtiofs")
+      KDUMP_TRY(add_virtiofs_modules(resolver, options));
+    else if (target.kind == TargetKind::filesystem || target.kind == TargetKind::raw)
       KDUMP_TRY(add_device_modules(resolver, target, options));
     if (target.kind == TargetKind::filesystem || target.kind == TargetKind::nfs)
       KDUMP_TRY(add_filesystem_modules(resolver, target));
+    if (target.kind == TargetKind::nfs) KDUMP_TRY(add_nfs_modules(resolver, target));
   }
+  KDUMP_TRY(add_network_modules(resolver, plan.network, options));
   add_watchdog_modules(resolver, options);
   return resolver.modules();
 }

@@ -5,11 +5,14 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <thread>
 #include <unistd.h>
 
 #include "initramfs/capture_log.h"
 #include "initramfs/destination.h"
+#include "initramfs/mount_nfs.h"
 #include "initramfs/mounts.h"
+#include "initramfs/network.h"
 #include "initramfs/wait_for_device.h"
 #include "makedump/base/fd.h"
 
@@ -18,7 +21,9 @@ namespace kdump {
 namespace {
 
 using std::chrono::seconds;
+using std::chrono::steady_clock;
 
+constexpr seconds kTagLimit{30};     // for a virtiofs device to appear
 constexpr seconds kMountLimit{300};  // journal replay of a large file system on a slow disk
 constexpr seconds kQuickLimit{60};   // for what takes no time unless a disk hangs
 
@@ -30,10 +35,12 @@ class MountedDestination final : public Destination {
         mount_point_(std::string(kTargetMountPoint) + "/" + std::to_string(state.attempt() + 1)) {}
 
   Result<void> reach() override {
-    KDUMP_TRY_ASSIGN(const std::string device, wait_for_device(target_.device, state_));
-    state_.doing(("mounting " + device).c_str(), kMountLimit);
     (void)::mkdir(kTargetMountPoint, 0700);
     (void)::mkdir(mount_point_.c_str(), 0700);
+    if (target_.kind == TargetKind::nfs) return mount_nfs(target_, mount_point_, state_);
+    if (target_.filesystem == "virtiofs") return mount_virtiofs();
+    KDUMP_TRY_ASSIGN(const std::string device, wait_for_device(target_.device, state_));
+    state_.doing(("mounting " + device).c_str(), kMountLimit);
     std::string warning;
     KDUMP_TRY(
         mount_target(device, mount_point_, target_.filesystem, target_.mount_options, warning));
@@ -41,7 +48,9 @@ class MountedDestination final : public Destination {
     return {};
   }
 
-  [[nodiscard]] std::string local_ip() const override { return "127.0.0.1"; }
+  [[nodiscard]] std::string local_ip() const override {
+    return target_.kind == TargetKind::nfs ? local_address_towards(target_.address) : "127.0.0.1";
+  }
   [[nodiscard]] bool takes_colons() const override { return target_.filesystem != "vfat"; }
 
   Result<std::string> make_directory(const std::string& name) override {
@@ -100,6 +109,24 @@ class MountedDestination final : public Destination {
   }
 
  private:
+  // The kernel knows tags only of devices that are there, and tells nobody of them before 6.9.
+  Result<void> mount_virtiofs() {
+    const auto start = steady_clock::now();
+    for (;;) {
+      state_.doing(("mounting virtiofs " + target_.device).c_str(), kQuickLimit);
+      std::string warning;
+      auto mounted = mount_target(target_.device, mount_point_, target_.filesystem,
+                                  target_.mount_options, warning);
+      if (mounted && !warning.empty()) say_warning(warning);
+      if (mounted || mounted.error().sys_errno() != EINVAL) return mounted;
+      if (steady_clock::now() - start >= kTagLimit)
+        return Error(Errc::not_found, "virtiofs " + target_.device +
+                                          ": no device with this tag appeared within " +
+                                          std::to_string(kTagLimit.count()) + " s");
+      std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    }
+  }
+
   // In place, without asking for a block where one is enough.
   static Result<void> overwrite_file(const std::string& path, std::string_view text) {
     KDUMP_TRY_ASSIGN(const Fd fd, open_file(path, O_WRONLY | O_NOFOLLOW));

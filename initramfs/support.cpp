@@ -65,9 +65,8 @@ std::optional<std::string_view> gap_of(const Target& target) {
     case TargetKind::raw:
       break;
     case TargetKind::filesystem:
-      if (target.type == "virtiofs") return kLocalTarget;
-      break;
     case TargetKind::nfs:
+      break;
     case TargetKind::ssh:
     case TargetKind::sftp:
       return kLocalTarget;

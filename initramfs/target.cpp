@@ -4,6 +4,7 @@
 #include <sys/utsname.h>
 
 #include "initramfs/image_builder.h"
+#include "initramfs/network_host.h"
 
 namespace kdump {
 
@@ -28,12 +29,18 @@ Result<std::vector<std::string>> collector_in_image(std::vector<std::string> arg
 
 Result<TargetPlan> resolve_one(const Target& target, const std::string& path) {
   switch (target.kind) {
-    case TargetKind::path:
+    case TargetKind::path: {
+      KDUMP_TRY_ASSIGN(auto on_nfs, resolve_nfs_path(target, path));
+      if (on_nfs) return std::move(*on_nfs);
+      return resolve_local_target(target, path);
+    }
     case TargetKind::filesystem:
+      if (target.type == "virtiofs") return resolve_virtiofs_target(target, path);
       return resolve_local_target(target, path);
     case TargetKind::raw:
       return resolve_raw_target(target);
     case TargetKind::nfs:
+      return resolve_nfs_target(target, path);
     case TargetKind::ssh:
     case TargetKind::sftp:
       break;
@@ -55,6 +62,7 @@ Result<CapturePlan> resolve_target(const Settings& settings) {
         target.stall_limit.count() != 0 ? target.stall_limit : settings.stall_limit;
     plan.targets.push_back(std::move(resolved));
   }
+  KDUMP_TRY_ASSIGN(plan.network, plan_network(plan.targets));
   KDUMP_TRY_ASSIGN(plan.core_collector, collector_in_image(settings.core_collector));
   KDUMP_TRY_ASSIGN(plan.hostname, host_name());
   plan.naming = settings.naming;

@@ -3,6 +3,7 @@
 // puts the plan together.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "config/settings.h"
@@ -15,6 +16,10 @@ namespace kdump {
 // who calls. `path` is the directory for dumps as the admin wrote it. Errors say what to change.
 // Errc::unsupported with the reason for what the native image cannot reach.
 Result<TargetPlan> resolve_local_target(const Target& target, const std::string& path);
+Result<TargetPlan> resolve_nfs_target(const Target& target, const std::string& path);
+// A directory that lies on an NFS mount; nothing if it does not.
+Result<std::optional<TargetPlan>> resolve_nfs_path(const Target& target, const std::string& path);
+Result<TargetPlan> resolve_virtiofs_target(const Target& target, const std::string& path);
 Result<TargetPlan> resolve_raw_target(const Target& target);
 
 // What a capture on a raw device would destroy, as a sentence for the admin; "" if there is nothing

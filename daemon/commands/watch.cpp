@@ -27,7 +27,11 @@ void add_target(const Host& host, const Settings& settings, const Target& target
     case TargetKind::path: {
       Settings alone = settings;
       alone.targets = {target};
-      if (const auto plan = host.resolve_target(alone))
+      const auto plan = host.resolve_target(alone);
+      if (!plan) break;
+      if (plan->targets.front().is_remote())
+        list.network = true;  // it lies on NFS
+      else
         add_device(list, plan->targets.front().device);
       break;
     }
