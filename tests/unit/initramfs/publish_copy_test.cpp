@@ -13,7 +13,7 @@ class Files final : public Destination {
  public:
   Result<void> reach() override { return {}; }
   [[nodiscard]] std::string local_ip() const override { return ""; }
-  Result<std::string> make_directory(const std::string& name) override { return name; }
+  Result<std::string> make_directory(const std::string& its_name) override { return its_name; }
   Result<std::optional<uint64_t>> room() override { return std::optional<uint64_t>(); }
   Result<void> publish(const std::string& its_name, std::string_view its_text) override {
     name = its_name;
