@@ -14,6 +14,8 @@ namespace {
 // one until it is unpacked), higher ones cost seconds at every rebuild for a few percent.
 constexpr int kCompressionLevel = 9;
 
+constexpr size_t kLargestFile = size_t{64} << 20;  // firmware has some mebibytes
+
 // What is needed before devtmpfs is mounted, and where things get mounted.
 Result<void> add_skeleton(CpioArchive& archive) {
   KDUMP_TRY(archive.add_character_device("/dev/console", 0600, 5, 1));
@@ -42,7 +44,7 @@ Result<std::vector<std::byte>> content_of(const ImageInput& input) {
     case ImageInput::Kind::file:
       break;
   }
-  KDUMP_TRY_ASSIGN(const std::string text, read_text_file(input.source));
+  KDUMP_TRY_ASSIGN(const std::string text, read_text_file(input.source, kLargestFile));
   const Bytes bytes = as_bytes(text);
   return std::vector<std::byte>(bytes.begin(), bytes.end());
 }

@@ -208,6 +208,21 @@ Result<void> add_programs(ImageRecipe& recipe, const ImageOptions& options) {
   return {};
 }
 
+// Where the kernel looks for a file that a driver asks for, in its order; "" for what is not here:
+// drivers name files for all hardware they know.
+std::string find_firmware(const std::string& name, const ImageOptions& options) {
+  if (name.empty() || ("/" + name + "/").find("/../") != std::string::npos) return "";
+  const std::string& release = options.kernel_release;
+  for (const std::string& folder :
+       {"updates/" + release + "/", std::string("updates/"), release + "/", std::string()})
+    for (const char* ending : {"", ".zst", ".xz"}) {
+      std::string path = below(options.modules_root, "lib/firmware/" + folder + name + ending);
+      std::error_code failed;
+      if (std::filesystem::is_regular_file(path, failed)) return path;
+    }
+  return "";
+}
+
 Result<void> add_modules(ImageRecipe& recipe, const CapturePlan& plan,
                          const ImageOptions& options) {
   KDUMP_TRY_ASSIGN(const auto modules, collect_modules(plan, options));
@@ -217,6 +232,14 @@ Result<void> add_modules(ImageRecipe& recipe, const CapturePlan& plan,
     if (path.starts_with(root)) path.erase(0, root.size());
     recipe.inputs.push_back(
         {ImageInput::Kind::module, module.path, std::move(path), 0644, module.options});
+    for (const std::string& name : module.firmware) {
+      const std::string file = find_firmware(name, options);
+      if (file.empty()) continue;
+      const std::string in_image = file.substr(root.size());
+      const auto same = [&](const ImageInput& input) { return input.image_path == in_image; };
+      if (std::none_of(recipe.inputs.begin(), recipe.inputs.end(), same))
+        recipe.inputs.push_back({ImageInput::Kind::file, file, in_image, 0644, ""});
+    }
   }
   return {};
 }

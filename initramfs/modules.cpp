@@ -15,6 +15,9 @@ struct UnrefContext {
 struct UnrefModule {
   void operator()(kmod_module* module) const { kmod_module_unref(module); }
 };
+struct FreeInfo {
+  void operator()(kmod_list* list) const { kmod_module_info_free_list(list); }
+};
 struct UnrefList {
   void operator()(kmod_list* list) const { kmod_module_unref_list(list); }
 };
@@ -34,6 +37,21 @@ Result<void> for_each_module(kmod_list* list, Visit visit) {
 
 std::string text_or_empty(const char* text) {
   return text ? text : "";
+}
+
+// File systems and protocols have none, and reading what a module says of itself unpacks it.
+std::vector<std::string> firmware_of(kmod_module* module, std::string_view path) {
+  std::vector<std::string> names;
+  kmod_list* raw = nullptr;
+  if (path.find("/drivers/") == std::string_view::npos || kmod_module_get_info(module, &raw) < 0)
+    return names;
+  const std::unique_ptr<kmod_list, FreeInfo> info(raw);
+  kmod_list* entry = nullptr;
+  kmod_list_foreach(entry, info.get()) {
+    if (text_or_empty(kmod_module_info_get_key(entry)) == "firmware")
+      names.push_back(text_or_empty(kmod_module_info_get_value(entry)));
+  }
+  return names;
 }
 
 }  // namespace
@@ -60,8 +78,8 @@ struct ModuleResolver::State {
     const auto visit_each = [this](kmod_module* other) { return visit(other); };
     KDUMP_TRY(for_each_module(dependencies.get(), visit_each));
     KDUMP_TRY(for_each_module(pre.get(), visit_each));
-    modules.push_back(
-        {kmod_module_get_name(module), path, text_or_empty(kmod_module_get_options(module))});
+    modules.push_back({kmod_module_get_name(module), path,
+                       text_or_empty(kmod_module_get_options(module)), firmware_of(module, path)});
     return for_each_module(post.get(), visit_each);
   }
 };

@@ -13,6 +13,7 @@ struct KernelModule {
   std::string name;     // as lsmod shows it
   std::string path;     // its file on this host
   std::string options;  // parameters from modprobe.d and the running kernel's command line
+  std::vector<std::string> firmware;  // of drivers: files that it may ask the kernel for
 };
 
 // Resolves names and aliases against /lib/modules/<release> below a root, whatever kernel runs.

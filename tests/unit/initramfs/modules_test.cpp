@@ -22,6 +22,7 @@ class ModuleTree : public testing::Test {
     if (!have_tool("depmod") || !have_tool("cc"))
       GTEST_SKIP() << "needs depmod (kmod) and a C compiler to make a module tree";
     module("core", "", "core_symbol", "");
+    module("nic", "firmware=nic/a.fw;firmware=nic/b.fw", "", "", "drivers/");
     module("bus", "alias=pci:v00001AF4d*", "bus_symbol", "core_symbol");
     module("disk", "", "", "bus_symbol");
     module("journal", "", "journal_symbol", "");
@@ -42,7 +43,7 @@ class ModuleTree : public testing::Test {
 
   // What depmod reads of a module: .modinfo, exported names, undefined names.
   void module(const std::string& name, const std::string& info, const std::string& exports,
-              const std::string& needs) {
+              const std::string& needs, const std::string& folder = "") {
     std::string text = ".section .modinfo,\"a\"\n.asciz \"name=" + name + "\"\n";
     for (size_t at = 0; at < info.size();) {
       const size_t end = std::min(info.find(';', at), info.size());
@@ -55,9 +56,9 @@ class ModuleTree : public testing::Test {
               ".globl " + exports + "\n" + exports + ": .quad 0\n";
     if (!needs.empty()) text += ".data\n.quad " + needs + "\n";
     tree_.write("src/" + name + ".s", text);
-    std::filesystem::create_directories(tree_.path(base() + "kernel"));
-    ASSERT_TRUE(run_tool("cc -c -o " + tree_.path(base() + "kernel/" + name + ".ko") + " " +
-                         tree_.path("src/" + name + ".s")));
+    std::filesystem::create_directories(tree_.path(base() + "kernel/" + folder));
+    ASSERT_TRUE(run_tool("cc -c -o " + tree_.path(base() + "kernel/" + folder + name + ".ko") +
+                         " " + tree_.path("src/" + name + ".s")));
   }
 
   ModuleResolver resolver() {
@@ -175,6 +176,12 @@ TEST(ModuleFile, UnpacksWhatDistributionsPack) {
       EXPECT_FALSE(cut) << packer.tool << " " << length;
     }
   }
+}
+
+TEST_F(ModuleTree, DriversSayWhatFirmwareTheyAskFor) {
+  ModuleResolver modules = resolver();
+  ASSERT_TRUE(modules.add("nic"));
+  EXPECT_EQ(modules.modules().front().firmware, (std::vector<std::string>{"nic/a.fw", "nic/b.fw"}));
 }
 
 }  // namespace
