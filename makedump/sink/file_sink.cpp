@@ -88,7 +88,7 @@ class FileSink final : public Sink {
     KDUMP_TRY(pwrite_all(fd_, bytes, at, temporary_));
     size_ = std::max(size_, *end);
     written_ = std::max(written_, *end);
-    if (writes_back_) write_back_behind();
+    if (writes_back_) return write_back_behind();
     return {};
   }
 
@@ -112,21 +112,27 @@ class FileSink final : public Sink {
  private:
   // Page data comes in the order of the file, so what lies before the highest byte is written for
   // good but for headers and descriptors; those are few, and commit() syncs everything.
-  void write_back_behind() {
-    // All of this is advice: a file system that cannot do it still has commit().
+  Result<void> write_back_behind() {
     while (written_ - started_ >= kStretch) {
-      (void)::sync_file_range(fd_.get(), static_cast<off_t>(started_), kStretch,
-                              SYNC_FILE_RANGE_WRITE);
+      KDUMP_TRY(write_back(started_, SYNC_FILE_RANGE_WRITE));
       started_ += kStretch;
       if (started_ - finished_ <= kStretch * kStretchesUnderWay) continue;
-      (void)::sync_file_range(
-          fd_.get(), static_cast<off_t>(finished_), kStretch,
-          SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER);
+      KDUMP_TRY(write_back(finished_, SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
+                                          SYNC_FILE_RANGE_WAIT_AFTER));
       // Nobody reads the dump again before the reboot.
       (void)::posix_fadvise(fd_.get(), static_cast<off_t>(finished_), kStretch,
                             POSIX_FADV_DONTNEED);
       finished_ += kStretch;
     }
+    return {};
+  }
+
+  // Advice to a file system, which may be unable to; commit() is left then. What it tells here of a
+  // write that failed, fsync need not tell again.
+  Result<void> write_back(uint64_t from, unsigned flags) const {
+    if (::sync_file_range(fd_.get(), static_cast<off_t>(from), kStretch, flags) == 0) return {};
+    if (errno == EINVAL || errno == ENOSYS || errno == ESPIPE || errno == EOPNOTSUPP) return {};
+    return Error::from_errno(temporary_ + ": write");
   }
 
   Result<void> publish() {

@@ -3,9 +3,12 @@
 #include <filesystem>
 #include <fstream>
 #include <gtest/gtest.h>
+#include <sched.h>
 #include <signal.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "makedump/base/fd.h"
@@ -266,6 +269,39 @@ TEST_F(FileSinkTest, OffsetsThatAFileCannotHaveAreErrors) {
   EXPECT_FALSE(sink->write_at(FileOffset(uint64_t{1} << 63), as_bytes("x")));
   EXPECT_FALSE(sink->extend_to(UINT64_MAX));
   EXPECT_TRUE(sink->write_at(FileOffset(0), {}));
+}
+
+// A disk that takes less than it promised: what it refuses after the write, while the dump goes on,
+// ends the dump, and is not left for fsync to find.
+TEST_F(FileSinkTest, WhatIsRefusedBehindTheWriteIsToldAtOnce) {
+  const std::string at = path("small");
+  fs::create_directory(at);
+  const std::string disk = at + "/disk", mounted = at + "/mounted";
+  const pid_t pid = ::fork();
+  if (pid == 0) {
+    if (::unshare(CLONE_NEWNS) != 0 ||
+        ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+        ::mount("tmpfs", at.c_str(), "tmpfs", 0, "size=12M") != 0)
+      ::_exit(77);
+    const std::string make = "PATH=$PATH:/usr/sbin:/sbin; truncate -s 128M " + disk +
+                             " && mkfs.ext4 -q -F " + disk + " && mkdir " + mounted +
+                             " && mount -o loop " + disk + " " + mounted + " 2>/dev/null";
+    if (std::system(make.c_str()) != 0) ::_exit(77);  // NOLINT(cert-env33-c): a test's own words
+    int status = 1;
+    {
+      auto sink = open_file_sink(mounted + "/vmcore", {});
+      const std::string mebibyte(size_t{1} << 20, 'x');
+      for (uint64_t i = 0; sink && i < 100 && status != 0; ++i)
+        if (!(*sink)->write_at(FileOffset(i << 20), as_bytes(mebibyte))) status = 0;
+    }
+    (void)::umount2(mounted.c_str(), MNT_DETACH);
+    ::_exit(status);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(pid, &status, 0), pid);
+  ASSERT_TRUE(WIFEXITED(status));
+  if (WEXITSTATUS(status) == 77) GTEST_SKIP() << "no loop devices, or not root";
+  EXPECT_EQ(WEXITSTATUS(status), 0) << "all of it was taken";
 }
 
 }  // namespace
