@@ -110,9 +110,11 @@ class Watch {
     const uint64_t bytes = moved();
     const uint64_t ticks = cpu_ticks(pid_);
     if (bytes != bytes_) wrote_ = now;
-    if (bytes != bytes_ || ticks != ticks_) moved_ = now;
+    if (bytes != bytes_ || (ticks > ticks_ && computes(ticks - ticks_, now - looked_)))
+      moved_ = now;
     bytes_ = bytes;
     ticks_ = ticks;
+    looked_ = now;
     if (now - moved_ >= options_.stall_limit)
       return "did nothing for " + std::to_string(options_.stall_limit.count()) +
              " s: the target or its driver hangs";
@@ -122,12 +124,21 @@ class Watch {
   }
 
  private:
+  // A writer that waits for a disk that hangs is woken several times a second, only to see that it
+  // has to go on waiting.
+  static bool computes(uint64_t ticks, Clock::duration passed) {
+    static const auto ticks_a_second = static_cast<double>(::sysconf(_SC_CLK_TCK));
+    constexpr double kShare = 0.05;
+    return static_cast<double>(ticks) >
+           kShare * ticks_a_second * std::chrono::duration<double>(passed).count();
+  }
+
   [[nodiscard]] uint64_t moved() const { return options_.bytes_moved ? options_.bytes_moved() : 0; }
 
   pid_t pid_;
   const ChildOptions& options_;
   uint64_t bytes_, ticks_ = 0;
-  Clock::time_point moved_ = Clock::now(), wrote_ = moved_;
+  Clock::time_point moved_ = Clock::now(), wrote_ = moved_, looked_ = moved_;
 };
 
 bool wait_for_end(pid_t pid, milliseconds limit, int& status, rusage& usage) {

@@ -92,6 +92,11 @@ TEST_F(Child, OneThatSleepsIsGivenUp) {
   EXPECT_LT(steady_clock::now() - start, seconds(20));
 }
 
+TEST_F(Child, OneThatOnlyWakesUpIsGivenUp) {
+  options_.stall_limit = seconds(4);
+  EXPECT_THAT(error_of("while :; do sleep 0.2; done"), HasSubstr("did nothing for 4 s"));
+}
+
 TEST_F(Child, OneThatOnlyComputesIsGivenUpLater) {
   options_.stall_limit = seconds(60);
   options_.silent_limit = seconds(2);
