@@ -14,7 +14,7 @@ namespace kdump {
 struct SshAddress {
   std::string user, host;  // an IPv6 address without brackets
   uint16_t port = 22;
-  std::string numeric;  // where to connect, when nobody is there who could look up `host`
+  std::string numeric{};  // where to connect, when nobody is there who could look up `host`
 
   // "user@host", "user@[::1]:2222": for messages.
   [[nodiscard]] std::string describe() const;
