@@ -30,7 +30,7 @@ def show_figures(result, crashkernel):
             ("  of that, to the saved kernel log", f"{result.seconds_to_dmesg:.1f} s", ""),
             ("crash to synced dump", f"{result.seconds_from_crash:.1f} s", ""),
             ("makedump alone", f"{result.manifest.get('seconds', 0):.1f} s", ""),
-            ("capture image", f"{result.image_bytes / mib:.1f} MiB", "at most 12 MiB"),
+            ("capture image", f"{result.image_bytes / mib:.1f} MiB", "at most 8 MiB"),
             ("reserved memory", f"crashkernel={crashkernel}", "128M has to do"),
             ("makedump's peak memory", f"{peak:.1f} MiB", "at most 32 MiB"),
             ("dump", f"{result.dump_bytes / mib:.1f} MiB", f"{result.manifest.get('codec', '?')}, "

@@ -1,5 +1,5 @@
 """The main job as one function: a real kernel is armed, filled, crashed and saved in a throwaway machine, and every claim
-about the result is checked. tests/vm/main-job, tests/demo and tests/vm/smallest-crashkernel are thin callers of it."""
+about the result is checked. tests/vm/main-job and tests/demo are thin callers of it."""
 
 import dataclasses
 import json
@@ -266,7 +266,7 @@ def _crash_and_save(job, machine, result, check, progress):
     if not images:
         raise TestFailure("kdumpctl start left no capture image (*kdump*.img) on the root file system")
     result.image_bytes, result.image_path = max(images)
-    most = job.remote.image_mib if job.remote else 12
+    most = job.remote.image_mib if job.remote else 8
     if result.image_bytes > most << 20:
         raise TestFailure(f"the capture image has {result.image_bytes} bytes, more than {most} MiB")
     check(f"capture image {result.image_path}: {result.image_bytes / (1 << 20):.1f} MiB (at most {most})")
