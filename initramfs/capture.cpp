@@ -12,6 +12,7 @@
 #include "initramfs/destination.h"
 #include "initramfs/network.h"
 #include "initramfs/save.h"
+#include "initramfs/unlock.h"
 #include "makedump/base/budget.h"
 #include "makedump/base/fd.h"
 
@@ -20,6 +21,9 @@ namespace kdump {
 namespace {
 
 constexpr std::chrono::seconds kLogLimit{60};
+// Key derivation of an encrypted disk, a volume group over many disks, a RAID that waits for a
+// member.
+constexpr std::chrono::seconds kAssemblyLimit{240};
 
 Result<CapturePlan> read_plan() {
   KDUMP_TRY_ASSIGN(const std::string text, read_text_file(kPlanPath));
@@ -53,6 +57,7 @@ void bound_dirty_memory() {
 Result<void> run_prepare(WorkerState& state) {
   KDUMP_TRY_ASSIGN(const CapturePlan plan, read_plan());
   state.set_actions(plan.failure_action, plan.final_action);
+  if (plan.image == ImageKind::dracut) state.set_device_limit(kAssemblyLimit);
   KDUMP_TRY(check_vmcore());
   state.set_targets(static_cast<unsigned>(plan.targets.size()), plan.capture_limit);
   say("saving to " + places_of(plan));
@@ -70,6 +75,9 @@ Result<void> run_attempt(const CapturePlan& plan, const TargetPlan& target, Work
   if (::sethostname(plan.hostname.c_str(), plan.hostname.size()) != 0)
     say_warning(Error::from_errno("naming this host " + plan.hostname).message());
   if (target.is_remote()) KDUMP_TRY(bring_up_network(plan.network, state, target.address));
+  if (plan.image == ImageKind::dracut)
+    if (const auto unlocked = unlock_volumes(state); !unlocked)
+      say_error(unlocked.error().message());
   KDUMP_TRY_ASSIGN(const auto destination, make_destination(target, state));
   KDUMP_TRY(destination->reach());
 

@@ -50,7 +50,7 @@ class Inspector {
   Inspector(const std::vector<CpioFile>& files, const std::string& release, ImageContents& contents)
       : release_(release), contents_(contents) {
     for (const CpioFile& file : files)
-      files_.emplace(file.path, &file);
+      files_.emplace(fs::path(file.path).lexically_normal().string(), &file);
   }
 
   Result<void> read_plan() {
@@ -61,9 +61,9 @@ class Inspector {
   }
 
   void check_programs() {
-    for (const char* path : {"/init", kMakedumpPath}) {
+    const char* capture = is_dracuts() ? "/usr/bin/kdump-capture" : "/init";
+    for (const char* path : {capture, kMakedumpPath}) {
       const CpioFile* program = find(path);
-      if (program && S_ISLNK(program->mode)) program = find(std::string(as_text(program->content)));
       if (!program || !S_ISREG(program->mode) || (program->mode & S_IXUSR) == 0)
         contents_.program_problems.push_back(std::string(path) + " is not in it");
       else if (add(path, *program))
@@ -80,6 +80,7 @@ class Inspector {
   }
 
   void check_modules() {
+    if (is_dracuts()) return count_modules();
     const CpioFile* list = find(kModuleListPath);
     if (!list) return contents_.module_problems.push_back("the list of modules is not in it");
     std::istringstream lines{std::string(as_text(list->content))};
@@ -88,9 +89,37 @@ class Inspector {
   }
 
  private:
-  [[nodiscard]] const CpioFile* find(const std::string& path) const {
-    const auto found = files_.find(path);
-    return found == files_.end() ? nullptr : found->second;
+  // In an image that dracut built, folders and libraries may be links.
+  [[nodiscard]] const CpioFile* find(std::string path) const {
+    constexpr int kMostLinks = 8;
+    for (int links = 0; links < kMostLinks; ++links) {
+      auto found = files_.find(path);
+      if (found == files_.end() && is_dracuts() && !path.starts_with("/usr/"))
+        found = files_.find("/usr" + path);
+      if (found == files_.end()) return nullptr;
+      const CpioFile& file = *found->second;
+      if (!S_ISLNK(file.mode)) return &file;
+      const std::string target(as_text(file.content));
+      path = (fs::path(found->first).parent_path() / target).lexically_normal();
+    }
+    return nullptr;
+  }
+
+  [[nodiscard]] bool is_dracuts() const { return contents_.plan.image == ImageKind::dracut; }
+
+  // udev loads them there, in the order that modules.dep has.
+  void count_modules() {
+    for (const auto& [path, file] : files_) {
+      const std::string name = fs::path(path).filename();
+      const size_t end = name.find(".ko");
+      if (end == std::string::npos ||
+          path.find("/lib/modules/" + release_ + "/") == std::string::npos)
+        continue;
+      contents_.modules.push_back(module_name(name.substr(0, end)));
+      contents_.module_bytes.push_back(file->content.size());
+    }
+    if (contents_.modules.empty())
+      contents_.module_problems.push_back("no module for kernel " + release_ + " is in it");
   }
 
   bool add(const std::string& path, const CpioFile& file) {

@@ -5,13 +5,16 @@
 #include <sys/utsname.h>
 
 #include "initramfs/block_device.h"
+#include "initramfs/block_stack.h"
 #include "initramfs/device_modules.h"
 #include "initramfs/digest.h"
+#include "initramfs/dracut_recipe.h"
 #include "initramfs/elf_closure.h"
 #include "initramfs/module_file.h"
 #include "initramfs/modules.h"
 #include "initramfs/mount_options.h"
 #include "initramfs/nfs_options.h"
+#include "initramfs/recipe_modules.h"
 #include "makedump/base/fd.h"
 
 namespace kdump {
@@ -96,12 +99,17 @@ Result<void> add_drivers(ModuleResolver& resolver, const DeviceDrivers& drivers,
   return {};
 }
 
-Result<void> add_device_modules(ModuleResolver& resolver, const TargetPlan& target,
+Result<void> add_device_modules(ModuleResolver& resolver, const TargetPlan& target, ImageKind kind,
                                 const ImageOptions& options) {
   KDUMP_TRY_ASSIGN(const std::string device, kernel_name_of_target(target.device));
-  KDUMP_TRY(check_plain_device(device));
-  KDUMP_TRY_ASSIGN(const DeviceDrivers drivers, find_device_drivers(device));
-  return add_drivers(resolver, drivers, device_path(device), options);
+  // What stands on them, userspace assembles: in an image that dracut builds.
+  if (kind != ImageKind::dracut) KDUMP_TRY(check_plain_device(device));
+  KDUMP_TRY_ASSIGN(const BlockStack stack, block_stack(device));
+  for (const std::string& disk : stack.disks) {
+    KDUMP_TRY_ASSIGN(const DeviceDrivers drivers, find_device_drivers(disk));
+    KDUMP_TRY(add_drivers(resolver, drivers, device_path(disk), options));
+  }
+  return {};
 }
 
 // Which of the devices has the tag, kernels before 6.9 do not say.
@@ -156,15 +164,17 @@ void add_watchdog_modules(ModuleResolver& resolver, const ImageOptions& options)
   }
 }
 
-Result<std::vector<KernelModule>> collect_modules(const CapturePlan& plan,
-                                                  const ImageOptions& options) {
+}  // namespace
+
+Result<std::vector<KernelModule>> modules_for(const CapturePlan& plan,
+                                              const ImageOptions& options) {
   KDUMP_TRY_ASSIGN(ModuleResolver resolver,
                    ModuleResolver::open(options.kernel_release, options.modules_root));
   for (const TargetPlan& target : plan.targets) {
     if (target.filesystem == "virtiofs")
       KDUMP_TRY(add_virtiofs_modules(resolver, options));
     else if (target.kind == TargetKind::filesystem || target.kind == TargetKind::raw)
-      KDUMP_TRY(add_device_modules(resolver, target, options));
+      KDUMP_TRY(add_device_modules(resolver, target, plan.image, options));
     if (target.kind == TargetKind::filesystem || target.kind == TargetKind::nfs)
       KDUMP_TRY(add_filesystem_modules(resolver, target));
     if (target.kind == TargetKind::nfs) KDUMP_TRY(add_nfs_modules(resolver, target));
@@ -174,7 +184,6 @@ Result<std::vector<KernelModule>> collect_modules(const CapturePlan& plan,
   return resolver.modules();
 }
 
-// Kernels before 5.9 cannot unpack zstd; what is not compressed every kernel takes.
 bool can_unpack_zstd(const ImageOptions& options) {
   for (const std::string& place : {"boot/config-" + options.kernel_release,
                                    "lib/modules/" + options.kernel_release + "/config"}) {
@@ -183,6 +192,8 @@ bool can_unpack_zstd(const ImageOptions& options) {
   }
   return true;
 }
+
+namespace {
 
 std::string_view kind_name(ImageInput::Kind kind) {
   switch (kind) {
@@ -225,7 +236,7 @@ std::string find_firmware(const std::string& name, const ImageOptions& options) 
 
 Result<void> add_modules(ImageRecipe& recipe, const CapturePlan& plan,
                          const ImageOptions& options) {
-  KDUMP_TRY_ASSIGN(const auto modules, collect_modules(plan, options));
+  KDUMP_TRY_ASSIGN(const auto modules, modules_for(plan, options));
   const std::string root = options.modules_root == "/" ? "" : options.modules_root;
   for (const KernelModule& module : modules) {
     std::string path = unpacked_name(module.path);
@@ -248,6 +259,7 @@ Result<void> add_modules(ImageRecipe& recipe, const CapturePlan& plan,
 
 Result<ImageRecipe> image_recipe(const CapturePlan& plan, const ImageOptions& options) {
   KDUMP_TRY(check_plan(plan));
+  if (plan.image == ImageKind::dracut) return dracut_recipe(plan, options);
   ImageRecipe recipe;
   recipe.kernel_release = options.kernel_release;
   recipe.plan = encode(plan);

@@ -296,10 +296,12 @@ const char* WorkerState::failure(unsigned target) const {
   return target < kMostTargets ? failures_[target].data() : "";
 }
 
-void supervise(const Steps& steps) {
+void supervise(const Steps& steps, Role role) {
   open_standard_files();
-  const auto mounted = mount_kernel_filesystems();
-  if (!mounted) say(mounted.error().message().c_str());
+  if (role == Role::init) {
+    const auto mounted = mount_kernel_filesystems();
+    if (!mounted) say(mounted.error().message().c_str());
+  }
 
   // All signals wait until they are asked for: none can end PID 1, and SIGCHLD is never missed.
   sigset_t all;
@@ -324,7 +326,8 @@ void supervise(const Steps& steps) {
 
   const bool well = state->saved() || state->not_wanted();
   const FinalAction action = well ? state->final_action() : as_final(state->failure_action());
-  (void)::kill(-1, SIGKILL);
+  // As a service, init's processes are not ours to end: some serve the disk that is synced next.
+  if (role == Role::init) (void)::kill(-1, SIGKILL);
   sync_bounded(watchdog);
   say(well ? "final action: " : "failure action: ", word_for(action));
   if (action == FinalAction::halt) watchdog.stop();

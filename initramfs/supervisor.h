@@ -1,7 +1,10 @@
-// PID 1 of the capture image. The kernel panics when PID 1 ends, so the work, which touches broken
-// disks and hostile data, is done by children, one a step, and PID 1 does only this: wait for each,
-// give it up when it hangs or dies, go on with the next, and carry out the final action. It takes
-// no memory while it does so.
+// PID 1 of the native capture image. The kernel panics when PID 1 ends, so the work, which touches
+// broken disks and hostile data, is done by children, one a step, and PID 1 does only this: wait
+// for each, give it up when it hangs or dies, go on with the next, and carry out the final action.
+// It takes no memory while it does so.
+//
+// In an image that dracut built it is a service of that image's systemd, and ends the machine in
+// just the same way: whatever else runs there only assembles devices for it.
 #pragma once
 
 #include <array>
@@ -33,6 +36,13 @@ class WorkerState {
     return std::chrono::seconds(capture_limit_.load());
   }
 
+  // How long a target's device is waited for: userspace that assembles it needs longer than
+  // drivers.
+  void set_device_limit(std::chrono::seconds limit) { device_limit_.store(limit.count()); }
+  [[nodiscard]] std::chrono::seconds device_limit() const {
+    return std::chrono::seconds(device_limit_.load());
+  }
+
   // The target that is being tried.
   void begin_attempt(unsigned target);
   [[nodiscard]] unsigned attempt() const { return attempt_.load(); }
@@ -53,7 +63,7 @@ class WorkerState {
   std::atomic<FailureAction> failure_action_{FailureAction::reboot};
   std::atomic<FinalAction> final_action_{FinalAction::reboot};
   std::atomic<unsigned> targets_{0}, attempt_{0};
-  std::atomic<int64_t> capture_limit_{0};
+  std::atomic<int64_t> capture_limit_{0}, device_limit_{30};
   std::atomic<bool> saved_{false}, not_wanted_{false};
   char what_[160] = "starting";  // read by PID 1 only when a step is late, so that a torn text is
                                  // all that can happen
@@ -67,7 +77,12 @@ struct Steps {
   bool (*finish)(WorkerState& state);   // after all attempts, whatever came out
 };
 
-// Runs the steps and then ends this machine's second life. Call as PID 1 only; never returns.
-[[noreturn]] void supervise(const Steps& steps);
+enum class Role {
+  init,     // PID 1: nothing is mounted yet, and every other process is ours
+  service,  // of an init that has mounted what there is to mount and has processes of its own
+};
+
+// Runs the steps and then ends this machine's second life; never returns.
+[[noreturn]] void supervise(const Steps& steps, Role role);
 
 }  // namespace kdump

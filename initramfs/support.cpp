@@ -33,8 +33,6 @@ constexpr Gap kGaps[] = {
     {"extra_bins", [](const Settings& s) { return !s.extra_bins.empty(); }, kNoHooks},
     {"extra_modules", [](const Settings& s) { return !s.extra_modules.empty(); },
      "remove it: the modules that the target needs are found by themselves"},
-    {"dracut_args", [](const Settings& s) { return !s.dracut_args.empty(); },
-     "remove it: the capture image is not built by dracut; only its --mount is understood"},
     {"fence_kdump_nodes", [](const Settings& s) { return !s.fence_kdump_nodes.empty(); }, kNoFence},
     {"fence_kdump_args", [](const Settings& s) { return !s.fence_kdump_args.empty(); }, kNoFence},
     {"failure_action", [](const Settings& s) { return fails_to(s, FailureAction::shell); },
@@ -50,8 +48,6 @@ constexpr Gap kGaps[] = {
      },
      "the capture image has makedumpfile (kdumpd's makedump) only: write "
      "'core_collector makedumpfile -l --message-level 7 -d 31'"},
-    {"image", [](const Settings& s) { return s.image_kind == ImageKind::dracut; },
-     "the capture image is not built by dracut yet: write image: native"},
 };
 
 constexpr std::string_view kLocalTarget =
@@ -84,7 +80,6 @@ std::string value_of(const Settings& settings, std::string_view setting) {
   if (setting == "failure_action")
     return fails_to(settings, FailureAction::shell) ? " shell" : " dump_to_rootfs";
   if (setting == "core_collector") return " " + settings.core_collector.front();
-  if (setting == "image") return " dracut";
   return "";
 }
 

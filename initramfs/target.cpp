@@ -4,6 +4,7 @@
 #include <sys/utsname.h>
 
 #include "initramfs/image_builder.h"
+#include "initramfs/image_choice.h"
 #include "initramfs/network_host.h"
 
 namespace kdump {
@@ -71,6 +72,7 @@ Result<CapturePlan> resolve_target(const Settings& settings) {
   plan.keep_free = settings.keep_free;
   plan.when_short = settings.when_short;
   plan.capture_limit = settings.capture_limit;
+  KDUMP_TRY_ASSIGN(plan.image, choose_image(plan, settings.image_kind, dracut_program()));
   return plan;
 }
 

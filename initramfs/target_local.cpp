@@ -9,7 +9,7 @@
 #include <sys/sysmacros.h>
 
 #include "initramfs/block_device.h"
-#include "initramfs/device_modules.h"
+#include "initramfs/block_stack.h"
 #include "initramfs/mount_options.h"
 #include "initramfs/target.h"
 
@@ -101,13 +101,14 @@ struct Resolved {
 
 Result<TargetPlan> make_target(const Target& configured, const Resolved& resolved) {
   KDUMP_TRY_ASSIGN(const std::string name, kernel_name_of(resolved.device));
-  KDUMP_TRY(check_plain_device(name));
+  KDUMP_TRY_ASSIGN(const BlockStack stack, block_stack(name));
   KDUMP_TRY_ASSIGN(const BlockIdentity identity, probe_block_device(resolved.device));
   KDUMP_TRY(check_single_device(identity, resolved.options, resolved.device));
 
   TargetPlan target;
   target.kind = TargetKind::filesystem;
-  target.device = stable_spec(identity, name, device_path(name));
+  target.device =
+      stack.is_plain() ? stable_spec(identity, name, device_path(name)) : assembled_path(name);
   target.filesystem = resolved.type;
   // The admin's own word stands above what the host mounts with.
   target.mount_options =

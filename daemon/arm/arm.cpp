@@ -10,9 +10,13 @@
 #include "config/command_line.h"
 #include "config/host_files.h"
 #include "config/sysconfig.h"
+#include "config/words.h"
 #include "daemon/arm/command_line_host.h"
+#include "daemon/arm/disk_keys.h"
 #include "daemon/arm/last_good.h"
 #include "initramfs/digest.h"
+#include "initramfs/dracut_image.h"
+#include "initramfs/dracut_recipe.h"
 #include "initramfs/image_record.h"
 #include "initramfs/support.h"
 #include "initramfs/target.h"
@@ -79,13 +83,18 @@ Result<void> make_state_directory(const HostPaths& paths) {
   return {};
 }
 
-// Half images of builders that were killed, and images of kernels that are gone.
+// Half images of builders that were killed, what dracut was at work in then (with keys in it), and
+// images of kernels that are gone.
 void remove_leftovers(const HostPaths& paths) {
   constexpr std::string_view kPrefix = "initramfs-", kEnd = "kdump.img", kHalf = "kdump.img.new";
   std::error_code failed;
   for (fs::directory_iterator it(paths.state(), failed), end; !failed && it != end;
        it.increment(failed)) {
     const std::string name = it->path().filename();
+    if (name.starts_with(kDracutScratch)) {
+      std::error_code ignored;
+      fs::remove_all(it->path(), ignored);
+    }
     if (!name.starts_with(kPrefix)) continue;
     const bool half = name.ends_with(kHalf);
     if (!half && !name.ends_with(kEnd)) continue;
@@ -101,8 +110,15 @@ Result<ImageRecipe> planned_recipe(const Host& host, const ArmPlan& plan) {
   options.kernel_release = plan.kernel.release;
   options.modules_root = host.paths.modules_root();
   options.programs_directory = host.programs_directory;
+  if (plan.capture.image == ImageKind::dracut) {
+    KDUMP_TRY_ASSIGN(DiskKeys keys, disk_keys(host.paths, plan.settings, plan.reserved));
+    std::ranges::move(keys.files, std::back_inserter(options.extra_files));
+  }
   auto recipe = host.image_recipe(plan.capture, options);
   if (!recipe) return std::move(recipe).error().context("building " + plan.image);
+  // Quotes were checked when kdump.conf was read.
+  if (const auto words = split_quoted_words(plan.settings.dracut_args))
+    add_dracut_words(*recipe, *words);
   return recipe;
 }
 
@@ -160,6 +176,14 @@ Result<ArmPlan> plan_arming(const Host& host) {
   for (const Target& target : plan.settings.targets)
     if (std::string warning = raw_target_warning(target); !warning.empty())
       plan.warnings.push_back(std::move(warning));
+  if (plan.capture.image == ImageKind::dracut) {
+    KDUMP_TRY_ASSIGN(DiskKeys keys, disk_keys(host.paths, plan.settings, plan.reserved));
+    std::ranges::move(keys.warnings, std::back_inserter(plan.warnings));
+  }
+  if (plan.capture.image != ImageKind::dracut && !plan.settings.dracut_args.empty())
+    plan.warnings.push_back(loaded.origins["dracut_args"] +
+                            ": dracut_args has no effect: the capture image is not built by "
+                            "dracut ('image: dracut' in policy.yaml has it so)");
 
   plan.image = host.paths.image(plan.kernel.release);
   return plan;
@@ -226,6 +250,10 @@ Result<Holding> planned_holding(const ArmPlan& plan) {
 LoadOutcome load_planned(const Host& host, const ArmPlan& plan) {
   LoadOutcome outcome;
   const CrashImage image{plan.kernel.path, plan.image, plan.command_line};
+  if (plan.capture.image == ImageKind::dracut)
+    if (const auto keys = disk_keys(host.paths, plan.settings, plan.reserved))
+      if (auto told = hand_over_keys(host.paths, keys->handed_over); !told)
+        outcome.problems.push_back(told.error().message());
   auto loaded = load(host, image);
   if (!loaded) {
     outcome.problems.push_back(loaded.error().message());

@@ -114,6 +114,25 @@ Result<std::string> with_volume_key(const HostPaths& paths, std::string_view cry
   return out;
 }
 
+std::string key_file_of(const HostPaths& paths, std::string_view crypttab,
+                        const LuksVolume& volume) {
+  constexpr size_t kDevice = 1, kKey = 2;  // crypttab(5): name, device, key, options
+  while (!crypttab.empty()) {
+    const std::string_view line = crypttab.substr(0, crypttab.find('\n'));
+    crypttab.remove_prefix(std::min(line.size() + 1, crypttab.size()));
+    const auto fields = fields_of(line);
+    if (fields.size() <= kKey || line[fields[0].begin] == '#') continue;
+    const auto field = [&](size_t n) {
+      return line.substr(fields[n].begin, fields[n].end - fields[n].begin);
+    };
+    if (!is_about(paths, field(kDevice), volume)) continue;
+    std::string key = unquoted(field(kKey));
+    // A device holds no key that would be the same after a crash, but for one: nobody's.
+    return key.starts_with('/') && !key.starts_with("/dev/") ? key : "";
+  }
+  return "";
+}
+
 bool volume_key_is_handed_over(const HostPaths& paths, const LuksVolume& volume) {
   if (::access(paths.crash_dm_crypt_keys().c_str(), F_OK) != 0) return false;
   const auto text = read_text_file(paths.crypttab());

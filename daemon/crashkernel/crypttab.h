@@ -16,6 +16,10 @@ namespace kdump {
 // Logs what it did; the exit status.
 int setup_crypttab(const Host& host);
 
+// The file with this volume's key, as its line says; "" if no line is about it or names none.
+std::string key_file_of(const HostPaths& paths, std::string_view crypttab,
+                        const LuksVolume& volume);
+
 // The text of crypttab with the option for this volume; the same text if it is there. Another key
 // name gives way. not_found if no line is about this volume. `paths`: for /dev/… in the file.
 Result<std::string> with_volume_key(const HostPaths& paths, std::string_view crypttab,

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "initramfs/unlock.h"
 #include "makedump/base/fd.h"
 
 namespace kdump {
@@ -151,7 +152,7 @@ std::vector<LuksVolume> luks_volumes(const HostPaths& paths, const Settings& set
 }
 
 std::string link_volume_key_option(const LuksVolume& volume) {
-  return "link-volume-key=@u::%logon:kdump-cryptsetup:vk-" + volume.uuid;
+  return "link-volume-key=@u::%logon:" + volume_key_name(volume.uuid);
 }
 
 }  // namespace kdump

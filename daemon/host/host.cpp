@@ -4,6 +4,10 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "daemon/host/program.h"
+#include "initramfs/dracut_image.h"
+#include "initramfs/dracut_recipe.h"
+
 namespace kdump {
 
 namespace {
@@ -38,7 +42,16 @@ Result<Host> Host::real(const std::string& root) {
   host.only_looks = !root.empty();
   host.resolve_target = &kdump::resolve_target;
   host.image_recipe = &kdump::image_recipe;
-  host.build_image = &kdump::build_image;
+  host.build_image = [paths = host.paths](const ImageRecipe& recipe,
+                                          const std::string& output) -> Result<ImageReport> {
+    if (dracut_command(recipe).empty()) return kdump::build_image(recipe, output);
+    return build_dracut_image(
+        recipe, output,
+        [&paths](const auto& argv, const auto& environment, auto limit) -> Result<DracutRun> {
+          KDUMP_TRY_ASSIGN(ProgramOutput done, run_program(paths, argv, limit, environment));
+          return DracutRun{done.status, done.out + done.error};
+        });
+  };
   host.kexec_file_load = &kernel_kexec_file_load;
   if (host.only_looks) {
     host.resolve_target = [](const Settings&) -> Result<CapturePlan> {

@@ -4,6 +4,7 @@
 
 #include "daemon/arm/arm.h"
 #include "daemon/status/host_status.h"
+#include "initramfs/image_choice.h"
 #include "makedump/base/units.h"
 
 namespace kdump {
@@ -26,7 +27,10 @@ std::string origins_text(const LoadedSettings& loaded) {
 }
 
 // Which image, and why.
-std::string image_kind(const Settings& settings) {
+std::string image_kind(const Settings& settings, const CapturePlan& plan) {
+  const std::string why = why_dracut(plan);
+  if (plan.image == ImageKind::dracut)
+    return "dracut" + (why.empty() ? ", as the policy says" : ": " + why);
   return settings.image_kind == ImageKind::native
              ? "native, as the policy says"
              : "native: what the target needs is a device and a file system, no more";
@@ -74,7 +78,7 @@ Shown show_arming(const Host& host) {
       collector += (collector.empty() ? "" : " ") + word;
     add(shown.text, "kernel", plan->kernel.path);
     add(shown.text, "image", plan->image);
-    add(shown.text, "image kind", image_kind(plan->settings));
+    add(shown.text, "image kind", image_kind(plan->settings, plan->capture));
     add(shown.text, "command line", plan->command_line);
     add(shown.text, "length",
         std::to_string(plan->command_line.size()) + " of at most " +
@@ -89,7 +93,7 @@ Shown show_arming(const Host& host) {
     add(shown.text, "reserved", human_bytes(plan->reserved));
     json["kernel"] = plan->kernel.path;
     json["image"] = plan->image;
-    json["image_kind"] = "native";
+    json["image_kind"] = plan->capture.image == ImageKind::dracut ? "dracut" : "native";
     json["command_line"] = plan->command_line;
     json["command_line_limit"] = plan->kernel.command_line_size;
     Json targets = Json::array();

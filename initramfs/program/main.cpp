@@ -1,4 +1,5 @@
-// The one program of the capture image: kdump-capture, its /init, and makedump under that name.
+// The one program of a capture image: kdump-capture (/init of the native image,
+// a service in one that dracut built), and makedump under that name.
 // What both need is in memory once. They stay two processes: makedump is run as a child, so that
 // what a corrupt vmcore does to it is done to it alone.
 #include <cstdio>
@@ -14,17 +15,19 @@ int main(int argc, char** argv) {
   const std::string_view name = called.substr(called.rfind('/') + 1);
   if (name == "makedump" || name == "makedumpfile") return kdump::makedump_main(argc, argv);
 
-  // Run by hand on a healthy host it must not mount, dump or reboot anything.
-  if (::getpid() != 1) {
-    if (argc == 2 && std::string_view(argv[1]) == "--version") {
-      std::puts("kdump-capture " KDUMP_VERSION);
-      return 0;
-    }
-    std::fputs(
-        "kdump-capture: this is the first program of a capture kernel and not PID 1 here: nothing "
-        "was done, and nothing is rebooted. To arm this host, run: kdumpctl start\n",
-        stderr);
-    return 1;
+  if (::getpid() == 1) kdump::supervise(kdump::kCaptureSteps, kdump::Role::init);
+  const std::string_view argument = argc == 2 ? argv[1] : "";
+  if (argument == "--version") {
+    std::puts("kdump-capture " KDUMP_VERSION);
+    return 0;
   }
-  kdump::supervise(kdump::kCaptureSteps);
+  // Run by hand on a healthy host it must not mount, dump or reboot anything. The file is what
+  // systemd itself tells an initramfs by.
+  if (argument == "--service" && ::getppid() == 1 && ::access("/etc/initrd-release", F_OK) == 0)
+    kdump::supervise(kdump::kCaptureSteps, kdump::Role::service);
+  std::fputs(
+      "kdump-capture: this is the first program of a capture kernel and not PID 1 here: nothing "
+      "was done, and nothing is rebooted. To arm this host, run: kdumpctl start\n",
+      stderr);
+  return 1;
 }

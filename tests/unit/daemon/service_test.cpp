@@ -498,6 +498,7 @@ TEST(Service, ForceRebuildIsForStartsNotForLooks) {
 TEST(Service, LeftoversOfKilledBuildsGo) {
   FakeHost fake;
   fake.write("/var/lib/kdump/initramfs-5.10kdump.img.new", "half");
+  fake.write("/var/lib/kdump/dracut-Xy12Zz/files/etc/keys/crash", "secret");
   fake.write(kImagePath + ".new", "half");
   fake.write("/var/lib/kdump/initramfs-5.11kdump.img", "of a kernel that was removed");
   fake.write("/var/lib/kdump/initramfs-5.12kdump.img", "of a kernel that is there");
@@ -506,6 +507,7 @@ TEST(Service, LeftoversOfKilledBuildsGo) {
   EXPECT_FALSE(std::filesystem::exists(fake.root() + "/var/lib/kdump/initramfs-5.11kdump.img"));
   EXPECT_TRUE(std::filesystem::exists(fake.root() + "/var/lib/kdump/initramfs-5.12kdump.img"));
   EXPECT_FALSE(std::filesystem::exists(fake.root() + "/var/lib/kdump/initramfs-5.10kdump.img.new"));
+  EXPECT_FALSE(std::filesystem::exists(fake.root() + "/var/lib/kdump/dracut-Xy12Zz"));
   EXPECT_FALSE(std::filesystem::exists(fake.root() + kImagePath + ".new"));
 }
 

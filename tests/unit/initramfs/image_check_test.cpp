@@ -82,12 +82,14 @@ class ImageCheck : public testing::Test {
     CpioArchive archive;
     for (const auto& [path, content] : files_)
       EXPECT_TRUE(archive.add_file(path, path == not_executable_ ? 0644 : 0755, bytes_of(content)));
+    for (const auto& [path, target] : links_)
+      EXPECT_TRUE(archive.add_symlink(path, target));
     auto encoded = archive.encode();
     if (packed_) encoded = *zstd_frame(encoded, 1);
     return inspect_image(dir_.write("image", std::string(as_text(encoded))), kRelease);
   }
 
-  std::map<std::string, std::string> files_;
+  std::map<std::string, std::string> files_, links_;
   std::string not_executable_;
   size_t libraries_ = 0;
   bool packed_ = false;
@@ -108,6 +110,35 @@ TEST_F(ImageCheck, AWholeImageHasNothingToComplainAbout) {
     EXPECT_EQ(contents->plan.targets.front().device, "UUID=1");
     EXPECT_GT(contents->unpacked_bytes, 1000U);
   }
+}
+
+TEST_F(ImageCheck, AnImageThatDracutBuiltHasLinksAndNoListOfModules) {
+  CapturePlan plan = *decode_capture_plan(files_[kPlanPath], "plan");
+  plan.image = ImageKind::dracut;
+  files_[kPlanPath] = encode(plan);
+  files_.erase(kModuleListPath);
+  files_["/usr/bin/kdump-capture"] = files_["/init"];
+  files_.erase("/init");
+  files_["/usr/lib/modules/" + kRelease + "/kernel/dm-mod.ko.xz"] = "packed";
+  // Libraries under their full names in /usr, with links to them; /lib is a link as well.
+  std::map<std::string, std::string> moved;
+  for (const auto& [path, content] : files_) {
+    const bool is_library = path.find(".so") != std::string::npos;
+    const std::string to = is_library && !path.starts_with("/usr/") ? "/usr" + path : path;
+    moved[is_library ? to + ".full" : to] = content;
+    if (is_library) links_[to] = std::filesystem::path(to + ".full").filename();
+  }
+  files_ = moved;
+  const auto contents = inspect();
+  ASSERT_TRUE(contents) << contents.error().message();
+  EXPECT_EQ(contents->program_problems, std::vector<std::string>{});
+  EXPECT_EQ(contents->module_problems, std::vector<std::string>{});
+  EXPECT_EQ(contents->modules, std::vector<std::string>{"dm_mod"});
+  EXPECT_EQ(contents->programs, 2U);
+
+  files_.erase("/usr/bin/kdump-capture");
+  EXPECT_EQ(inspect()->program_problems,
+            std::vector<std::string>{"/usr/bin/kdump-capture is not in it"});
 }
 
 TEST_F(ImageCheck, NamesEveryLibraryThatIsMissing) {

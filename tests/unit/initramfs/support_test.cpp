@@ -61,7 +61,6 @@ struct Refused {
 
 const Refused kRefused[] = {
     {{"ssh a@b", ""}, "kdump.conf:1: ", "'ssh a@b' is not supported"},
-    {{"dracut_args -a x", ""}, "kdump.conf:1: ", "dracut_args is not supported"},
     {{"kdump_pre /a", ""}, "kdump.conf:1: ", "kdump_pre is not supported"},
     {{"kdump_post /a", ""}, "kdump.conf:1: ", "kdump_post is not supported"},
     {{"kdump_emergency /a", ""}, "kdump.conf:1: ", "kdump_emergency is not supported"},
@@ -77,7 +76,6 @@ const Refused kRefused[] = {
      "kdump.conf:1: ",
      "core_collector cp is not supported"},
     {{"", "targets: [{sftp: a@b}]"}, "policy.yaml:1: ", "'sftp a@b' is not supported"},
-    {{"", "image: dracut"}, "policy.yaml:1: ", "image dracut is not supported"},
 };
 
 TEST(Support, Refused) {
