@@ -72,6 +72,15 @@ class LocalTarget:
 
     @property
     def line(self):
+        """Of kdump.conf, which has no word for vfat."""
+        return "" if self.filesystem == "vfat" else self.named
+
+    @property
+    def policy(self):
+        return f"targets:\n - vfat: {self.named.split()[1]}\n   path: {self.path}\n" if self.filesystem == "vfat" else ""
+
+    @property
+    def named(self):
         value = {"path": "", "device": self.device, "UUID": f"UUID={self.uuid}", "PARTUUID": f"PARTUUID={PART_UUID}",
                  "LABEL": "LABEL=" + ("KDUMPLABEL" if self.filesystem == "vfat" else LABEL)}[self.spelled]
         return f"{self.filesystem} {value}" if value else ""
@@ -79,7 +88,7 @@ class LocalTarget:
     @property
     def described(self):
         """As vmcore.json names it: as configured, or what `path` was found to be on."""
-        return self.line or f"{self.filesystem} UUID={self.uuid}"
+        return self.named or f"{self.filesystem} UUID={self.uuid}"
 
     def _setup(self):
         wait = f"for i in 1 2 3 4 5 6 7 8 9 10; do [ -b {self.device} ] && break; sleep 1; done; "
