@@ -152,6 +152,22 @@ Result<void> add_network_modules(ModuleResolver& resolver, const NetworkPlan& ne
   return {};
 }
 
+// Many drivers (i6300esb among them) do not tell sysfs on which device their
+// watchdog is. Those that are loaded are few, and small.
+void add_loaded_watchdog_drivers(ModuleResolver& resolver, const ImageOptions& options) {
+  std::error_code failed;
+  const std::string drivers = below(
+      options.modules_root, "lib/modules/" + options.kernel_release + "/kernel/drivers/watchdog");
+  for (std::filesystem::directory_iterator it(drivers, failed), end; !failed && it != end;
+       it.increment(failed)) {
+    std::string name = it->path().filename();
+    name.erase(std::min(name.find(".ko"), name.size()));
+    std::replace(name.begin(), name.end(), '-', '_');
+    std::error_code ignored;
+    if (std::filesystem::exists("/sys/module/" + name, ignored)) (void)resolver.add(name);
+  }
+}
+
 // The host's watchdog may be running when it crashes, and goes on: somebody has to feed it. Its
 // driver is a help, not a condition.
 void add_watchdog_modules(ModuleResolver& resolver, const ImageOptions& options) {
@@ -159,8 +175,11 @@ void add_watchdog_modules(ModuleResolver& resolver, const ImageOptions& options)
   for (std::filesystem::directory_iterator it("/sys/class/watchdog", failed), end;
        !failed && it != end; it.increment(failed)) {
     const std::string name = it->path().filename();
-    if (const auto drivers = find_class_drivers("watchdog/" + name))
+    const auto drivers = find_class_drivers("watchdog/" + name);
+    if (drivers && !(drivers->modules.empty() && drivers->aliases.empty()))
       (void)add_drivers(resolver, *drivers, name, options);
+    else
+      add_loaded_watchdog_drivers(resolver, options);
   }
 }
 
