@@ -228,8 +228,18 @@ std::string_view kind_name(ImageInput::Kind kind) {
   return "";
 }
 
-Result<void> add_programs(ImageRecipe& recipe, const ImageOptions& options) {
-  const std::string capture = below(options.programs_directory, "kdump-capture");
+// The one with libssh brings libcrypto along: only where it is needed.
+const char* capture_program(const CapturePlan& plan) {
+  const bool needs_ssh =
+      std::any_of(plan.targets.begin(), plan.targets.end(), [](const auto& target) {
+        return target.kind == TargetKind::ssh || target.kind == TargetKind::sftp;
+      });
+  return needs_ssh ? "kdump-capture-ssh" : "kdump-capture";
+}
+
+Result<void> add_programs(ImageRecipe& recipe, const CapturePlan& plan,
+                          const ImageOptions& options) {
+  const std::string capture = below(options.programs_directory, capture_program(plan));
   recipe.inputs.push_back({ImageInput::Kind::program, capture, "/init", 0755, ""});
   KDUMP_TRY_ASSIGN(const auto libraries, elf_closure({capture}));
   for (const ElfDependency& library : libraries)
@@ -283,7 +293,7 @@ Result<ImageRecipe> image_recipe(const CapturePlan& plan, const ImageOptions& op
   recipe.kernel_release = options.kernel_release;
   recipe.plan = encode(plan);
   recipe.zstd = can_unpack_zstd(options);
-  KDUMP_TRY(add_programs(recipe, options));
+  KDUMP_TRY(add_programs(recipe, plan, options));
   KDUMP_TRY(add_modules(recipe, plan, options));
   for (const ExtraFile& file : options.extra_files)
     recipe.inputs.push_back({ImageInput::Kind::file, file.source, file.image_path, file.mode, ""});

@@ -1,7 +1,6 @@
 #include "initramfs/support.h"
 
 #include <algorithm>
-#include <optional>
 
 #include "config/core_collector.h"
 
@@ -50,26 +49,6 @@ constexpr Gap kGaps[] = {
      "'core_collector makedumpfile -l --message-level 7 -d 31'"},
 };
 
-constexpr std::string_view kLocalTarget =
-    "name a local file system instead, for example 'ext4 UUID=…', or leave the target out to save "
-    "on the file system that holds 'path'";
-
-// Why dumps cannot go there yet.
-std::optional<std::string_view> gap_of(const Target& target) {
-  switch (target.kind) {
-    case TargetKind::path:
-    case TargetKind::raw:
-      break;
-    case TargetKind::filesystem:
-    case TargetKind::nfs:
-      break;
-    case TargetKind::ssh:
-    case TargetKind::sftp:
-      return kLocalTarget;
-  }
-  return std::nullopt;
-}
-
 Error refusal(const std::string& where, const std::string& what, std::string_view way_out) {
   return {Errc::unsupported, (where.empty() ? "" : where + ": ") + what +
                                  " is not supported by this version of kdumpd; " +
@@ -95,9 +74,6 @@ std::vector<Error> unsupported_settings(const LoadedSettings& loaded) {
                              std::string(gap.setting) + value_of(settings, gap.setting),
                              gap.way_out));
   }
-  for (const Target& target : settings.targets)
-    if (const auto way_out = gap_of(target))
-      errors.push_back(refusal(target.origin, "'" + target.describe() + "'", *way_out));
   return errors;
 }
 

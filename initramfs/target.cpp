@@ -44,7 +44,7 @@ Result<TargetPlan> resolve_one(const Target& target, const std::string& path) {
       return resolve_nfs_target(target, path);
     case TargetKind::ssh:
     case TargetKind::sftp:
-      break;
+      return resolve_ssh_target(target, path);
   }
   return Error(Errc::unsupported, target.describe() + ": no capture image can write there yet");
 }

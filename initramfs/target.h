@@ -26,4 +26,7 @@ Result<TargetPlan> resolve_raw_target(const Target& target);
 // on it, or if it is another kind of target.
 std::string raw_target_warning(const Target& target);
 
+// Port, key and host keys are added when arming (daemon/arm/ssh_files.h).
+Result<TargetPlan> resolve_ssh_target(const Target& target, const std::string& path);
+
 }  // namespace kdump

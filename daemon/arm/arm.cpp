@@ -14,6 +14,7 @@
 #include "daemon/arm/command_line_host.h"
 #include "daemon/arm/disk_keys.h"
 #include "daemon/arm/last_good.h"
+#include "daemon/arm/ssh_files.h"
 #include "initramfs/digest.h"
 #include "initramfs/dracut_image.h"
 #include "initramfs/dracut_recipe.h"
@@ -110,6 +111,7 @@ Result<ImageRecipe> planned_recipe(const Host& host, const ArmPlan& plan) {
   options.kernel_release = plan.kernel.release;
   options.modules_root = host.paths.modules_root();
   options.programs_directory = host.programs_directory;
+  KDUMP_TRY_ASSIGN(options.extra_files, ssh_image_files(host.paths, plan.settings, plan.capture));
   if (plan.capture.image == ImageKind::dracut) {
     KDUMP_TRY_ASSIGN(DiskKeys keys, disk_keys(host.paths, plan.settings, plan.reserved));
     std::ranges::move(keys.files, std::back_inserter(options.extra_files));
@@ -173,6 +175,7 @@ Result<ArmPlan> plan_arming(const Host& host) {
 
   // Where dumps go
   KDUMP_TRY_ASSIGN(plan.capture, host.resolve_target(plan.settings));
+  KDUMP_TRY(complete_ssh_targets(host.paths, plan.settings, plan.capture));
   for (const Target& target : plan.settings.targets)
     if (std::string warning = raw_target_warning(target); !warning.empty())
       plan.warnings.push_back(std::move(warning));

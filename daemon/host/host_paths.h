@@ -126,6 +126,9 @@ struct HostPaths {
   // Keys of the machines that dumps go to: those that `kdumpctl propagate` pinned, then those that
   // root's ssh knows.
   [[nodiscard]] std::string pinned_hosts() const { return state() + "/known_hosts"; }
+  // What goes into the capture image for ssh targets: made when it is planned.
+  [[nodiscard]] std::string image_known_hosts() const { return state() + "/image-known_hosts"; }
+  [[nodiscard]] std::string random_seed() const { return state() + "/random-seed"; }
   [[nodiscard]] std::string root_ssh() const { return root + "/root/.ssh"; }
   [[nodiscard]] std::string root_known_hosts() const { return root_ssh() + "/known_hosts"; }
   [[nodiscard]] std::string global_known_hosts() const { return root + "/etc/ssh/ssh_known_hosts"; }

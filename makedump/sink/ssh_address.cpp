@@ -82,6 +82,22 @@ uint16_t ssh_config_port(const std::string& host, const std::vector<std::string>
   return 22;
 }
 
+std::string ssh_config_host_name(const std::string& host,
+                                 const std::vector<std::string>& config_files) {
+  for (const std::string& file : config_files) {
+    const ssh::Session session(::ssh_new());
+    if (!session || ::ssh_options_set(session.get(), SSH_OPTIONS_HOST, host.c_str()) != SSH_OK)
+      return host;
+    if (::access(file.c_str(), R_OK) != 0) continue;
+    (void)::ssh_options_parse_config(session.get(), file.c_str());
+    char* name = nullptr;
+    if (::ssh_options_get(session.get(), SSH_OPTIONS_HOST, &name) != SSH_OK || !name) continue;
+    const ssh::Text owned(name);
+    if (host != name) return name;
+  }
+  return host;
+}
+
 Result<Fd> connect_tcp(const SshAddress& address, std::chrono::milliseconds limit) {
   KDUMP_TRY_ASSIGN(const Addresses addresses, look_up(address));
   // An address that swallows packets must not use up the time of the next one.

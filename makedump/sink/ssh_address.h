@@ -26,6 +26,10 @@ struct SshAddress {
 // file counts most; a file that is not there says nothing.
 uint16_t ssh_config_port(const std::string& host, const std::vector<std::string>& config_files);
 
+// The host that these files say is meant: the same in most cases.
+std::string ssh_config_host_name(const std::string& host,
+                                 const std::vector<std::string>& config_files);
+
 // Tries each address that the host has, IPv6 and IPv4. Looking up the name is not part of `limit`:
 // resolv.conf has limits of its own.
 Result<Fd> connect_tcp(const SshAddress& address, std::chrono::milliseconds limit);

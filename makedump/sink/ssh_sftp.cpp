@@ -12,11 +12,14 @@ namespace {
 constexpr uint32_t kPrivate = 0600;
 // Every server takes packets of 32 KiB of data; larger ones are up to it.
 constexpr size_t kPiece = 32768;
+// Fewer requests are less work for both sides; beyond this there is nothing to be had.
+constexpr size_t kLargestPiece = size_t{128} << 10;
 
 constexpr uint32_t kRead = 1, kWrite = 2, kCreate = 8, kTruncate = 16, kExclusive = 32;
 
 constexpr char kFsync[] = "fsync@openssh.com";
 constexpr char kStatvfs[] = "statvfs@openssh.com";
+constexpr char kLimits[] = "limits@openssh.com";
 constexpr char kPosixRename[] = "posix-rename@openssh.com";
 
 // What SFTP version 3 says, in the words of this system; 0 for the word "failure", which is all
@@ -316,6 +319,20 @@ Result<void> Sftp::make_directory(const std::string& path, uint32_t mode) {
   return write_refusal(*link_, made.status(), path, "mkdir");
 }
 
+Result<size_t> Sftp::largest_write() {
+  if (piece_ != 0) return piece_;
+  piece_ = kPiece;
+  if (!link_->has_extension(kLimits)) return piece_;
+  KDUMP_TRY_ASSIGN(const SftpReply reply, link_->ask(SftpType::extended, SftpBody().text(kLimits)));
+  SftpReader reader(reply.body);
+  (void)reader.u64();  // of a packet
+  (void)reader.u64();  // of a read
+  const uint64_t write = reader.u64();
+  if (reply.type == SftpType::extended_reply && !reader.is_bad() && write > kPiece)
+    piece_ = static_cast<size_t>(std::min<uint64_t>(write, kLargestPiece));
+  return piece_;
+}
+
 Result<SftpFile> Sftp::open(const std::string& path, uint32_t flags, const std::string& what) {
   KDUMP_TRY_ASSIGN(const SftpReply reply,
                    link_->ask(SftpType::open, SftpBody().text(path).u32(flags).mode(kPrivate)));
@@ -325,6 +342,7 @@ Result<SftpFile> Sftp::open(const std::string& path, uint32_t flags, const std::
   if (reader.is_bad()) return nonsense(*link_, path, what);
   auto file = std::make_unique<SftpOpenFile>(link_, path, std::move(handle));
   file->most = most_under_way_;
+  KDUMP_TRY_ASSIGN(file->piece, largest_write());
   return SftpFile(std::move(file));
 }
 

@@ -108,9 +108,11 @@ class Sftp {
   friend class SshSession;
   Result<SftpFile> open(const std::string& path, uint32_t flags, const std::string& what);
   explicit Sftp(std::shared_ptr<SftpLink> link);
+  Result<size_t> largest_write();
   // Shared with the files that it opened, which close themselves over it.
   std::shared_ptr<SftpLink> link_;
   size_t most_under_way_ = size_t{4} << 20;
+  size_t piece_ = 0;  // of a write; 0: not asked yet
 };
 
 }  // namespace kdump

@@ -32,7 +32,7 @@ ip -6 addr add {GUEST_IP6}/64 dev eth0 && ip -6 route add default via {HOST_IP6}
 for wait in 1 2 3 4 5 6 7 8 9 10; do ping -c 1 -W 1 {HOST_IP} && exit; done
 exit 1"""
 
-PROGRAMS = ["kdumpctl", "kdumpd", "kdump-capture", "makedump"]
+PROGRAMS = ["kdumpctl", "kdumpd", "kdump-capture", "kdump-capture-ssh", "makedump"]
 
 INIT = r"""#!/bin/sh
 # The guest's PID 1: arms itself, fills memory, crashes. Its words go to the second serial port, where no kernel message
