@@ -34,6 +34,7 @@ class Remote:
     image_mib: int = 14         # at most so large is the capture image
     local_disk: bool = False    # the guest has an ext4 target disk (vdc) as well, for a target after this one
     failed_before: tuple = ()   # targets that vmcore.json has to tell of as failed
+    dump_name: str = "vmcore"   # vmcore.flat: in the flattened form
 
 
 @dataclasses.dataclass
@@ -311,7 +312,8 @@ def _crash_and_save(job, machine, result, check, progress):
         return
     saved = [(when, match.group(1)) for when, match in console.find_all(r"kdump-capture: saved (?:raw )?(\S+)")]
     dmesg = next((entry for entry in saved if entry[1].endswith("/vmcore-dmesg.txt")), None)
-    vmcore = next((entry for entry in saved if entry[1].endswith("/vmcore")), None)
+    name = job.remote.dump_name if job.remote else "vmcore"
+    vmcore = next((entry for entry in saved if entry[1].endswith(f"/{name}")), None)
     if not vmcore:
         words = "\n".join(match.string for _, match in console.find_all(r"kdump-capture: |makedump|Out of memory|oom-kill|deadlocked"))
         why = "the capture kernel saved no vmcore" + ("" if ended else f" within {job.deadline} s")
@@ -410,7 +412,8 @@ def _check_files(job, kernel, disks, work, machine, result, check, progress):
     if leftovers:
         raise TestFailure(f"left behind: {leftovers}")
     check("no *-incomplete left")
-    for name in ("vmcore-dmesg.txt", "vmcore"):
+    saved_as = job.remote.dump_name if job.remote else "vmcore"
+    for name in ("vmcore-dmesg.txt", saved_as):
         mode = paths.get(f"{folder}/{name}", (0, 0))[0]
         if not mode:
             raise TestFailure(f"{folder}/{name} is not there")
@@ -422,9 +425,14 @@ def _check_files(job, kernel, disks, work, machine, result, check, progress):
 
     keep = pathlib.Path(job.keep) if job.keep else work
     keep.mkdir(parents=True, exist_ok=True)
-    for name in ("vmcore-dmesg.txt", "vmcore", "vmcore.json"):
+    for name in ("vmcore-dmesg.txt", saved_as, "vmcore.json"):
         if f"{folder}/{name}" in paths:
             disk.fetch(f"{folder}/{name}", keep / name)
+    if saved_as == "vmcore.flat":
+        with open(keep / saved_as, "rb") as stream:
+            makedump = pathlib.Path(job.build or REPO / "build") / "bin/makedump"
+            subprocess.run([makedump, "-R", keep / "vmcore"], stdin=stream, check=True, capture_output=True)
+        check("makedump -R makes a dump of vmcore.flat")
     result.dump_path = str(keep / "vmcore")
     result.dump_bytes = (keep / "vmcore").stat().st_size
     result.dmesg = (keep / "vmcore-dmesg.txt").read_text(errors="replace")
