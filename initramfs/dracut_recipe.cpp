@@ -124,7 +124,7 @@ class Builder {
 
  private:
   Result<void> add_programs() {
-    const std::string capture = options_.programs_directory + "/kdump-capture";
+    const std::string capture = options_.programs_directory + "/" + capture_program(plan_);
     recipe_.inputs.push_back({ImageInput::Kind::program, capture, kCapturePath, 0755, ""});
     KDUMP_TRY_ASSIGN(const auto libraries, elf_closure({capture}));
     for (const ElfDependency& library : libraries)

@@ -228,15 +228,6 @@ std::string_view kind_name(ImageInput::Kind kind) {
   return "";
 }
 
-// The one with libssh brings libcrypto along: only where it is needed.
-const char* capture_program(const CapturePlan& plan) {
-  const bool needs_ssh =
-      std::any_of(plan.targets.begin(), plan.targets.end(), [](const auto& target) {
-        return target.kind == TargetKind::ssh || target.kind == TargetKind::sftp;
-      });
-  return needs_ssh ? "kdump-capture-ssh" : "kdump-capture";
-}
-
 Result<void> add_programs(ImageRecipe& recipe, const CapturePlan& plan,
                           const ImageOptions& options) {
   const std::string capture = below(options.programs_directory, capture_program(plan));
@@ -285,6 +276,15 @@ Result<void> add_modules(ImageRecipe& recipe, const CapturePlan& plan,
 }
 
 }  // namespace
+
+// The one with libssh brings libcrypto along: only where it is needed.
+const char* capture_program(const CapturePlan& plan) {
+  const bool needs_ssh =
+      std::any_of(plan.targets.begin(), plan.targets.end(), [](const auto& target) {
+        return target.kind == TargetKind::ssh || target.kind == TargetKind::sftp;
+      });
+  return needs_ssh ? "kdump-capture-ssh" : "kdump-capture";
+}
 
 Result<ImageRecipe> image_recipe(const CapturePlan& plan, const ImageOptions& options) {
   KDUMP_TRY(check_plan(plan));

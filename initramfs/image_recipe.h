@@ -45,6 +45,9 @@ struct ImageRecipe {
 // cannot be done.
 Result<ImageRecipe> image_recipe(const CapturePlan& plan, const ImageOptions& options);
 
+// Which of the programs beside each other goes into the image of this plan.
+const char* capture_program(const CapturePlan& plan);
+
 // The recipe with what its inputs are now: reads all of them.
 Result<ImageRecord> record_of(const ImageRecipe& recipe);
 
