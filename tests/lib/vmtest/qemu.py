@@ -90,6 +90,7 @@ class Console:
 
     def __init__(self, stream, log):
         self.lines = []  # (seconds since start, text)
+        self.ended = None  # seconds since start, when QEMU has closed it
         self._changed = threading.Condition()
         self._stream = stream
         self._log = log
@@ -112,8 +113,9 @@ class Console:
                         log.write(f"{now:9.3f} {text}\n")
                     self._changed.notify_all()
             with self._changed:
+                self.ended = time.monotonic() - self._start
                 if rest:
-                    self.lines.append((time.monotonic() - self._start, rest.decode("utf-8", "replace")))
+                    self.lines.append((self.ended, rest.decode("utf-8", "replace")))
                 self._changed.notify_all()
 
     def join(self):
@@ -164,8 +166,7 @@ class Machine:
             # cache=unsafe: what the guest synced survives the guest's crash; the host is not going to crash.
             command += ["-drive", f"file={disk},if=none,id=d{number},format=raw,cache=unsafe",
                         "-device", f"virtio-blk-pci,drive=d{number},serial=disk{number}"]
-        if hotplug:
-            command += ["-qmp", f"unix:{work}/qmp,server=on,wait=off"]
+        command += ["-qmp", f"unix:{work}/qmp,server=on,wait=off"]
         command += list(extra)
         self.qmp = work / "qmp"
         self.command = [str(word) for word in command]
