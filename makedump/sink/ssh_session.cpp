@@ -83,7 +83,8 @@ Result<void> set_options(const SshConnection& connection, const KnownHosts& know
   // The host's ssh_config is for ssh; after a crash there is none.
   const bool process_config = false;
   const unsigned port = address.port;
-  const long seconds = std::max<long>(1, static_cast<long>(connection.limit.count() / 1000));
+  // The watchdog comes first: what it says is the same everywhere.
+  const long seconds = static_cast<long>(connection.limit.count() / 1000) + 2;
   const std::string algorithms = preferred_algorithms(known.keys_of(address));
   KDUMP_TRY(set_option(connection, SSH_OPTIONS_PROCESS_CONFIG, &process_config));
   KDUMP_TRY(set_option(connection, SSH_OPTIONS_HOST, address.host.c_str()));
