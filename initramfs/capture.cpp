@@ -10,6 +10,8 @@
 #include "initramfs/capture_plan.h"
 #include "initramfs/child.h"
 #include "initramfs/destination.h"
+#include "initramfs/mount_nfs.h"
+#include "initramfs/mounts.h"
 #include "initramfs/network.h"
 #include "initramfs/save.h"
 #include "initramfs/unlock.h"
@@ -74,6 +76,8 @@ Result<void> run_attempt(const CapturePlan& plan, const TargetPlan& target, Work
   // state.
   if (::sethostname(plan.hostname.c_str(), plan.hostname.size()) != 0)
     say_warning(Error::from_errno("naming this host " + plan.hostname).message());
+  for (unsigned before = 0; before < state.attempt(); ++before)
+    if (plan.targets[before].kind == TargetKind::nfs) let_go_of_nfs(target_mount_point(before));
   if (target.is_remote()) KDUMP_TRY(bring_up_network(plan.network, state, target.address));
   if (plan.image == ImageKind::dracut)
     if (const auto unlocked = unlock_volumes(state); !unlocked)

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <sys/mount.h>
 #include <thread>
+#include <unistd.h>
 
 #include "initramfs/capture_log.h"
 #include "initramfs/network.h"
@@ -68,6 +69,16 @@ Result<void> mount_nfs(const TargetPlan& target, const std::string& mount_point,
     if (!told) say_warning(Error::from_errno(what, error).message() + ": trying on for a minute");
     std::this_thread::sleep_for(seconds(1));
   }
+}
+
+void let_go_of_nfs(const std::string& mount_point) {
+  constexpr int kTries = 60;
+  if (::fork() != 0) return;
+  // Whoever is ended here may begin to write once more as it closes its files.
+  for (int i = 0; i < kTries && (::umount2(mount_point.c_str(), MNT_FORCE) == 0 || errno == EBUSY);
+       ++i)
+    ::sleep(1);
+  ::_exit(0);
 }
 
 }  // namespace kdump

@@ -14,4 +14,8 @@ namespace kdump {
 Result<void> mount_nfs(const TargetPlan& target, const std::string& mount_point,
                        WorkerState& state);
 
+// For a mount whose server was given up: what waits for it is ended, so that the pages that it was
+// to get become free for the next target. Goes on by itself for a minute; nobody waits for it.
+void let_go_of_nfs(const std::string& mount_point);
+
 }  // namespace kdump

@@ -30,9 +30,7 @@ constexpr seconds kQuickLimit{60};   // for what takes no time unless a disk han
 class MountedDestination final : public Destination {
  public:
   MountedDestination(const TargetPlan& target, WorkerState& state)
-      : target_(target),
-        state_(state),
-        mount_point_(std::string(kTargetMountPoint) + "/" + std::to_string(state.attempt() + 1)) {}
+      : target_(target), state_(state), mount_point_(target_mount_point(state.attempt())) {}
 
   Result<void> reach() override {
     (void)::mkdir(kTargetMountPoint, 0700);

@@ -4,6 +4,7 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 
+#include "initramfs/capture_plan.h"
 #include "initramfs/mount_options.h"
 
 namespace kdump {
@@ -17,6 +18,10 @@ std::string indispensable(const std::string& data) {
 }
 
 }  // namespace
+
+std::string target_mount_point(unsigned attempt) {
+  return std::string(kTargetMountPoint) + "/" + std::to_string(attempt + 1);
+}
 
 Result<void> mount_target(const std::string& device, const std::string& mount_point,
                           const std::string& type, const std::string& options,

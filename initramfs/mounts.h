@@ -7,6 +7,9 @@
 
 namespace kdump {
 
+// Where the target that is tried as number `attempt` is mounted.
+std::string target_mount_point(unsigned attempt);
+
 // If the file system does not take its options (they came from the healthy system's mount and may
 // stand for something that is not there now), it is mounted without them: a dump matters more.
 // `warning` then says so.

@@ -77,7 +77,8 @@ std::string nfs_mount_data(std::string_view options, const std::string& version,
   }
   // The kernel's words for minutes without an answer: each request is sent again at timeo and at
   // twice that, in tenths of a second, and fails at thrice that. Until then, a server that comes
-  // back is gone on with.
+  // back is gone on with. Requests of version 4 fail only when the connection breaks; a server that
+  // keeps it and says nothing is given up by who waits for the dump to move.
   const auto tenths = std::clamp<int64_t>(mount.stall_limit.count() * 10 / 3, 10, 6000);
   data += ",soft,retrans=2,timeo=" + std::to_string(tenths);
   if (version.starts_with("4")) {

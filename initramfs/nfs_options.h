@@ -1,5 +1,5 @@
 // Options of NFS mounts: from how the host mounts an export to how the capture kernel does, which
-// has neither mount.nfs nor rpc.statd, and must get an error from a server that hangs.
+// has neither mount.nfs nor rpc.statd, and must get an error from a server that is gone.
 #pragma once
 
 #include <chrono>
