@@ -3,6 +3,8 @@
 kernel.py     Debian's own kernel packages, fetched and unpacked, never installed
 qemu.py       the machine: accelerator, command line, console lines with the host's time on them
 guest.py      the guest's disk: root file system, module tree, init script, kdump.conf
+nfsserver.py  an NFS server in a network of its own
+taggedwire.py a wire between it and a guest on which one VLAN talks
 systemd.py    a guest with systemd as its PID 1
 debian_root.py  a whole Debian host with any packages, from debootstrap and a cache
 pageflags.py  what the kernel itself said about every page, just before the panic

@@ -169,11 +169,10 @@ def _run(job, work, progress):
     root.mkdir()
     guest.make_root(root, kernel, work)
     guest.install_product(root, kdump_conf(job), guest_conf(job), job.build or None)
-    if job.policy:
+    policy = job.policy or (job.remote.policy if job.remote else "")
+    if policy:
         (root / "etc/kdump").mkdir(exist_ok=True)
-        (root / "etc/kdump/policy.yaml").write_text(job.policy)
-    if job.remote and job.remote.policy:
-        (root / "etc/kdump/policy.yaml").write_text(job.remote.policy)
+        (root / "etc/kdump/policy.yaml").write_text(policy)
     if job.remote and job.remote.prepare:
         job.remote.prepare(root)
     if job.local:
