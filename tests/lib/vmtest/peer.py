@@ -126,8 +126,8 @@ class Host:
         if not ended:
             outcome.why = f"not done within {deadline} s"
             return
-        outcome.seconds = machine.console.ended - crash[0]
-        machine.wait_end(10)
+        machine.wait_end(10)  # until all that it said is read
+        outcome.seconds = console.ended - crash[0]
         if system == "bare":
             outcome.works = bool(console.find("bare: works"))
         else:
