@@ -212,10 +212,12 @@ ChildOptions Saver::watched(std::vector<std::string> argv, const std::string& na
     state_.doing(what.c_str(), target_.stall_limit + kMargin);
   };
   promise();
+  progress_.clear();
   options.on_line = [this](const std::string& line) { on_line(line); };
   options.on_tick = [this, promise] {
     promise();
     note_memory();
+    tell_silence();
   };
   return options;
 }
@@ -226,9 +228,21 @@ void Saver::on_line(const std::string& line) {
   const bool is_progress = line.find(" % of ") != std::string::npos;
   if (!is_progress) return show(line);
   const size_t prefix = line.find(": ");
-  const std::string progress =
-      line.substr(prefix == std::string::npos ? 0 : prefix + 2) + " → " + target_.name();
+  progress_ = line.substr(prefix == std::string::npos ? 0 : prefix + 2) + " → " + target_.name();
+  progress_since_ = steady_clock::now();
+  tell_progress(progress_, progress_since_);
+}
+
+// makedump says nothing while it waits for a slow target. Who watches is not to take that for the
+// end of everything.
+void Saver::tell_silence() {
   const auto now = steady_clock::now();
+  const auto silent = std::chrono::duration_cast<seconds>(now - progress_since_);
+  if (progress_.empty() || silent < seconds(2)) return;
+  tell_progress(progress_ + ", " + std::to_string(silent.count()) + " s ago", now);
+}
+
+void Saver::tell_progress(const std::string& progress, steady_clock::time_point now) {
   if (now - last_progress_ < kProgressEvery) return show(progress);
   last_progress_ = now;
   say(progress);

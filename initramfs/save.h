@@ -44,6 +44,8 @@ class Saver {
   Result<bool> down_when_short(const Rung& rung, ChildEnd& end);
   ChildOptions watched(std::vector<std::string> argv, const std::string& name);
   void on_line(const std::string& line);
+  void tell_silence();
+  void tell_progress(const std::string& progress, std::chrono::steady_clock::time_point now);
   void note_memory();
   void saved(const std::string& name, const ChildEnd& end) const;
   [[nodiscard]] std::string state() const;
@@ -53,7 +55,8 @@ class Saver {
   Destination& destination_;
   WorkerState& state_;
   CaptureRecord record_;
-  std::chrono::steady_clock::time_point last_progress_;
+  std::string progress_;  // what makedump said last of it
+  std::chrono::steady_clock::time_point progress_since_, last_progress_;
   std::string directory_;  // as the admin sees it on the target; "" for raw devices
   bool log_saved_ = false, dump_saved_ = false, some_of_dump_ = false;
 };
