@@ -119,7 +119,7 @@ TEST_F(ImageCheck, AnImageThatDracutBuiltHasLinksAndNoListOfModules) {
   files_.erase(kModuleListPath);
   files_["/usr/bin/kdump-capture"] = files_["/init"];
   files_.erase("/init");
-  files_["/usr/lib/modules/" + kRelease + "/kernel/dm-mod.ko.xz"] = "packed";
+  files_[std::string("/usr/lib/modules/") + kRelease + "/kernel/dm-mod.ko.xz"] = "packed";
   // Libraries under their full names in /usr, with links to them; /lib is a link as well.
   std::map<std::string, std::string> moved;
   for (const auto& [path, content] : files_) {
