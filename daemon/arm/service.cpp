@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "daemon/host/journal.h"
+#include "daemon/host/message_ids.h"
 #include "makedump/base/log.h"
 #include "makedump/base/units.h"
 
@@ -65,6 +66,7 @@ class Action {
   ArmingState give_up(const std::string& why) {
     set_journal_field("KDUMP_REASON", why);
     const bool known = knows_ && !before_.ok && before_.reason == why;
+    const JournalEvent event(message_id::kNotArmed);
     if (!known) log::error(why);
     if (!known && loaded_) log::warning("the capture image loaded before stays armed");
     return failed(why, loaded_ ? Armed::with_older_image : Armed::no,
@@ -100,6 +102,7 @@ class Action {
     const std::string why = outcome.problems.empty() ? "" : outcome.problems.front();
     if (!ok) set_journal_field("KDUMP_REASON", why);
     const bool known = knows_ && !ok && !before_.ok && before_.reason == why;
+    const JournalEvent event(ok ? "" : message_id::kNotArmed);
     if (!known)
       for (const std::string& problem : outcome.problems)
         ok ? log::warning(problem) : log::error(problem);
@@ -192,6 +195,7 @@ Result<uint64_t> make_image_for_start(const Host& host, const ArmPlan& plan) {
 }
 
 ArmingState say_started(ArmingState state) {
+  const JournalEvent event(state.ok ? message_id::kArmed : message_id::kNotArmed);
   if (state.ok)
     log::info("Starting kdump: [OK]");
   else
@@ -261,6 +265,7 @@ ArmingState stop_service(const Host& host) {
     if (auto unloaded = unload_crash_image(host.paths, host.kexec_file_load); !unloaded)
       return fail(unloaded.error().message(), Armed::with_older_image, "Still armed: ");
   }
+  const JournalEvent event(message_id::kDisarmed);
   log::info("Stopping kdump: [OK]");
   return action.stopped();
 }
@@ -301,10 +306,12 @@ ArmingState refresh_service(const Host& host, bool hotplug) {
   if (action.holds(*wanted) && !outdated) {
     const std::string summary = describe(*plan);
     if (before.ok && before.armed == Armed::yes && before.summary == summary) return before;
+    const JournalEvent event(message_id::kArmed);
     if (!before.ok) log::info(summary);  // it was told that this was not so
     return action.succeeded(Armed::yes, summary);
   }
   ArmingState state = action.load(*plan);
+  const JournalEvent event(message_id::kArmed);
   if (state.ok) log::info(state.summary);
   return state;
 }

@@ -10,6 +10,8 @@
 #include "daemon/captures/raw_recovery.h"
 #include "daemon/captures/retention.h"
 #include "daemon/captures/seen.h"
+#include "daemon/host/journal.h"
+#include "daemon/host/message_ids.h"
 #include "daemon/host/program.h"
 #include "initramfs/manifest.h"
 #include "makedump/base/log.h"
@@ -44,6 +46,7 @@ void tell(const Capture& capture) {
   const std::string what = capture.directory + " (" + std::string(name_of(capture.state)) + ", " +
                            human_bytes(capture.bytes) + ")" +
                            (capture.panic.empty() ? "" : ": " + capture.panic);
+  const JournalEvent event(message_id::kCaptureSaved);
   if (capture.state == Capture::State::complete)
     log::info("saved: " + what);
   else
@@ -142,6 +145,7 @@ class AfterCrash {
         log::warning(removed.error().message());
         continue;
       }
+      const JournalEvent event(message_id::kCaptureRemoved);
       log::info("removed: " + capture.directory + " (" + human_bytes(capture.bytes) +
                 "): " + removal.why);
       gone.insert(capture.directory);

@@ -9,6 +9,8 @@
 #include <unistd.h>
 
 #include "daemon/commands/command.h"
+#include "daemon/host/journal.h"
+#include "daemon/host/message_ids.h"
 #include "daemon/probe/proof.h"
 #include "makedump/base/log.h"
 
@@ -116,6 +118,7 @@ void tell_change(const Settings& settings, const Target& target, const TargetPro
   const bool is_default = target.kind == TargetKind::path && target.path.empty();
   const std::string who = target.describe() + (is_default ? settings.path : "") +
                           (now.origin.empty() ? "" : " (" + now.origin + ")");
+  const JournalEvent event(now.ok ? message_id::kTargetWorks : message_id::kTargetFailed);
   if (!now.ok && (!known || same->ok || same->problem != now.problem))
     log::error(who + ": would not take a dump: " + now.problem);
   if (now.ok && known && !same->ok) log::info(who + ": takes dumps again");

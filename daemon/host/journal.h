@@ -5,6 +5,7 @@
 //   KDUMP_REASON  why it could not be done
 //   KDUMP_TARGET  where dumps go
 //   KDUMP_IMAGE   the capture image's file
+//   MESSAGE_ID    what kind of event it is: message_ids.h
 #pragma once
 
 #include <string>
@@ -20,5 +21,14 @@ bool started_by_kdumpd();
 
 // Goes with every message from now on; "" takes it away. Nothing happens without open_journal().
 void set_journal_field(const std::string& name, const std::string& value);
+
+// While it lives, messages carry the MESSAGE_ID of one event.
+class JournalEvent {
+ public:
+  explicit JournalEvent(const char* id) { set_journal_field("MESSAGE_ID", id); }
+  ~JournalEvent() { set_journal_field("MESSAGE_ID", ""); }
+  JournalEvent(const JournalEvent&) = delete;
+  JournalEvent& operator=(const JournalEvent&) = delete;
+};
 
 }  // namespace kdump

@@ -4,6 +4,8 @@
 #include <csignal>
 
 #include "daemon/arm/kexec.h"
+#include "daemon/host/journal.h"
+#include "daemon/host/message_ids.h"
 #include "daemon/watch/notify.h"
 #include "daemon/watch/status_line.h"
 #include "makedump/base/log.h"
@@ -18,6 +20,12 @@ using Clock = std::chrono::steady_clock;
 
 constexpr int kMostTries = 3;
 constexpr seconds kStuckRetry{60};
+
+// kdumpctl did not come to its end.
+void tell_trouble(const std::string& problem) {
+  const JournalEvent event(message_id::kTrouble);
+  log::error(problem);
+}
 
 }  // namespace
 
@@ -260,7 +268,7 @@ void Watcher::prove() {
   if (proof_.running() || stopped_on_purpose(state(), loaded())) return;
   const auto started =
       proof_.start({options_.kdumpctl, "_prove"}, options_.proof_limit, [this](const JobEnd& end) {
-        if (!end.problem.empty()) log::error(end.problem);
+        if (!end.problem.empty()) tell_trouble(end.problem);
         proof_failed_ = end.status != 0;
         if (!busy_) notify_status(status());
       });
@@ -275,7 +283,7 @@ bool Watcher::run_job(const std::vector<std::string>& words,
   const auto started = job_.start(argv, options_.job_limit, [this, then](const JobEnd& end) {
     busy_ = false;
     // Said once, when it is new.
-    if (!end.problem.empty() && end.problem != trouble_) log::error(end.problem);
+    if (!end.problem.empty() && end.problem != trouble_) tell_trouble(end.problem);
     trouble_ = end.problem;
     then(end);
   });
