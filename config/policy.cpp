@@ -192,6 +192,12 @@ class PolicyReader {
                   [this](const Node& value) {
                     read_duration(value, "limits.capture", settings_.capture_limit);
                   }},
+                 {"hook",
+                  [this](const Node& value) {
+                    read_duration(value, "limits.hook", settings_.hook_limit);
+                    if (settings_.hook_limit.count() == 0)
+                      fail(value, "limits.hook is 0; write how long a hook may take, such as 5min");
+                  }},
              });
   }
 

@@ -101,6 +101,7 @@ struct Settings {
   // policy.yaml
   std::chrono::seconds stall_limit{600};
   std::chrono::seconds capture_limit{0};  // of the whole capture; 0: none
+  std::chrono::seconds hook_limit{300};   // of each program of the admin's; never 0
   uint64_t keep_free = 64u << 20;         // bytes that a capture leaves free on a target
   std::vector<WhenShort> when_short = {WhenShort::stricter_level, WhenShort::dmesg_only};
   Retention retention;

@@ -108,6 +108,7 @@ class Collector {
   void add_policy(const Settings& s) {
     duration("limits.stall", s.stall_limit);
     duration("limits.capture", s.capture_limit);
+    duration("limits.hook", s.hook_limit);
     size("space.keep_free", s.keep_free);
     std::vector<std::string> order;
     for (const WhenShort what : s.when_short)

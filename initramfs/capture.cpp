@@ -10,6 +10,7 @@
 #include "initramfs/capture_plan.h"
 #include "initramfs/child.h"
 #include "initramfs/destination.h"
+#include "initramfs/hooks.h"
 #include "initramfs/mount_nfs.h"
 #include "initramfs/mounts.h"
 #include "initramfs/network.h"
@@ -65,6 +66,13 @@ Result<void> run_prepare(WorkerState& state) {
   say("saving to " + places_of(plan));
   bound_dirty_memory();
   load_modules(state);
+  // For who needs it before a target does.
+  if (!plan.network.empty() && (!plan.fence_kdump.empty() || !plan.hooks.pre.empty()))
+    if (const auto up = bring_up_network(plan.network, state); !up)
+      say_warning(up.error().message());
+  start_fence_kdump(plan);
+  const HookContext context{.target = plan.targets.front().described};
+  if (!HookRunner(plan, state).before(context)) state.set_not_wanted();
   return {};
 }
 
@@ -96,6 +104,9 @@ Result<void> run_attempt(const CapturePlan& plan, const TargetPlan& target, Work
 
   auto result = saver.save_dump();
   saver.tell(result ? "" : result.error().message());
+  // A hook that has to be given up must not cost a second dump.
+  if (result) state.set_saved();
+  saver.run_post_hooks();
 
   // Leave the target clean, whatever came out.
   auto left = destination->leave();
@@ -119,6 +130,15 @@ void show_kernel_log(WorkerState& state) {
   (void)write_existing_file("/dev/pmsg0", text->substr(from));
 }
 
+// Nobody got it: the admin's own programs for that. `last`: the target that failed last.
+void run_emergency_hooks(const CapturePlan& plan, WorkerState& state, unsigned last) {
+  last = std::min<unsigned>(last, plan.targets.size() - 1);
+  HookRunner(plan, state)
+      .on_failure({.target = plan.targets[last].described,
+                   .state = "failed",
+                   .error = as_on_target(state.failure(last))});
+}
+
 bool prepare(WorkerState& state) {
   open_capture_log();
   const auto result = run_prepare(state);
@@ -131,9 +151,15 @@ bool attempt(WorkerState& state) {
   const auto plan = read_plan();
   if (!plan || state.attempt() >= plan->targets.size()) return false;
   const TargetPlan& target = plan->targets[state.attempt()];
+  if (state.has_last_resort() && state.attempt() + 1 == state.targets())
+    run_emergency_hooks(*plan, state, state.attempt() - 1);
   const auto result = run_attempt(*plan, target, state);
   if (result) return true;
   const std::string why = fitting(as_on_target(result.error().message()));
+  if (state.saved()) {
+    say_warning("the dump is saved, but: " + why);
+    return true;
+  }
   state.set_failure(state.attempt(), why.c_str());
   const bool last = state.attempt() + 1 == plan->targets.size();
   say_error("dump not saved: " + why + (last ? "" : "; the next target is tried"));
@@ -142,7 +168,11 @@ bool attempt(WorkerState& state) {
 
 bool finish(WorkerState& state) {
   open_capture_log();
-  if (!state.saved() && !state.not_wanted()) show_kernel_log(state);
+  if (state.saved() || state.not_wanted()) return true;
+  show_kernel_log(state);
+  const auto plan = read_plan();
+  if (plan) run_emergency_hooks(*plan, state, state.attempt());
+  if (state.failure_action() == FailureAction::shell) install_applets(state);
   return true;
 }
 

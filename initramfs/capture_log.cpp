@@ -36,19 +36,41 @@ std::string log_line(std::string_view record) {
   return time.data() + std::string(text) + "\n";
 }
 
+constexpr int kUsualLevel = 3;
+int level = kUsualLevel;
+
 }  // namespace
 
+int console_level(std::string_view kernel_command_line) {
+  constexpr std::string_view kName = "rd.kdumploglvl=";
+  int found = kUsualLevel;
+  // The last one counts; what is no level is passed over.
+  while (!kernel_command_line.empty()) {
+    const std::string_view word =
+        kernel_command_line.substr(0, kernel_command_line.find_first_of(" \n"));
+    kernel_command_line.remove_prefix(std::min(word.size() + 1, kernel_command_line.size()));
+    if (word.starts_with(kName) && word.size() == kName.size() + 1 && word.back() >= '0' &&
+        word.back() <= '4')
+      found = word.back() - '0';
+  }
+  return found;
+}
+
 // In return for the kernel's log the console must show it whatever `quiet` or `loglevel=` say, and
-// the kernel must not drop any line for being one of many.
+// the kernel must not drop any line for being one of many. Who asks for less gets just that.
 void open_capture_log() {
   (void)write_existing_file("/proc/sys/kernel/printk_devkmsg", "on\n");
-  constexpr int kShowInfo = 7;
-  int console_level = 0;
+  const auto command_line = read_text_file("/proc/cmdline");
+  level = console_level(command_line ? *command_line : "");
+  constexpr std::array kPrintk = {1, 4, 5, 7, 8};  // what is below it is shown
+  const int wanted = kPrintk.at(static_cast<size_t>(level));
+  int now = 0;
   if (const auto printk = read_text_file("/proc/sys/kernel/printk"))
-    (void)std::sscanf(printk->c_str(), "%d", &console_level);
-  if (console_level < kShowInfo)
-    (void)write_existing_file("/proc/sys/kernel/printk", std::to_string(kShowInfo) + "\n");
-  log::open("kdump-capture", log::Where::kernel_log);
+    (void)std::sscanf(printk->c_str(), "%d", &now);
+  if (now < wanted || level < kUsualLevel)
+    (void)write_existing_file("/proc/sys/kernel/printk", std::to_string(wanted) + "\n");
+  log::open("kdump-capture", log::Where::kernel_log,
+            level > kUsualLevel ? log::Level::debug : log::Level::info);
 }
 
 void say(const std::string& text) {
@@ -83,6 +105,7 @@ std::string as_on_target(std::string text) {
 }
 
 void show(const std::string& line) {
+  if (level < kUsualLevel) return;
   static const Fd console(::dup(STDERR_FILENO));
   (void)write_all(console, as_bytes(as_on_target(line) + "\n"), "console");
 }

@@ -3,8 +3,14 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 namespace kdump {
+
+// What is shown on the console, of `rd.kdumploglvl=` on the kernel's command line as RHEL's image
+// has it: 0 nothing, 1 errors, 2 warnings, 3 progress (if nothing is said), 4 more than that. The
+// log itself has everything.
+int console_level(std::string_view kernel_command_line);
 
 void open_capture_log();
 

@@ -156,8 +156,9 @@ class PlanReader {
       text_.remove_prefix(end + 1);
     }
     KDUMP_TRY(end_target());
-    for (const char* key : {"version", "naming", "hostname", "core_collector", "failure_action",
-                            "final_action", "image", "keep_free", "capture_limit", "end"})
+    for (const char* key :
+         {"version", "naming", "hostname", "core_collector", "failure_action", "final_action",
+          "image", "keep_free", "capture_limit", "hook_limit", "end"})
       if (!seen(key)) return Error(Errc::bad_input, where_ + ": no line \"" + key + "\"");
     if (plan_.targets.empty()) return Error(Errc::bad_input, where_ + ": no target");
     return std::move(plan_);
@@ -274,8 +275,9 @@ class PlanReader {
       plan_.keep_free = *number;
       return {};
     }
-    if (key == "capture_limit") {
-      KDUMP_TRY_ASSIGN(plan_.capture_limit, seconds_in(key, value));
+    if (key == "capture_limit" || key == "hook_limit") {
+      KDUMP_TRY_ASSIGN((key == "hook_limit" ? plan_.hook_limit : plan_.capture_limit),
+                       seconds_in(key, value));
       return {};
     }
     return bad("unknown key \"" + key + "\"");
@@ -393,6 +395,7 @@ std::string encode(const CapturePlan& plan) {
     answers.emplace_back(name_in(kWhenShortNames, answer));
   out.line("when_short", answers);
   out.line("capture_limit", std::to_string(plan.capture_limit.count()));
+  out.line("hook_limit", std::to_string(plan.hook_limit.count()));
   out.texts(kHookTexts, plan.hooks);
   if (!plan.fence_kdump.empty()) out.line("fence_kdump", plan.fence_kdump);
   for (const InterfacePlan& interface : plan.network.interfaces)

@@ -48,7 +48,9 @@ struct Hooks {
 };
 
 struct CapturePlan {
-  std::vector<TargetPlan> targets;          // in the order in which they are tried; never empty
+  // In the order in which they are tried; never empty. With failure_action dump_to_rootfs the last
+  // one is the host's root file system.
+  std::vector<TargetPlan> targets;
   NetworkPlan network;                      // brought up before the first target that is remote
   std::string naming = "{ip}-{time}";       // of a capture's own directory: dump_name.h
   std::string hostname;                     // of the healthy host; it has no name in the image
@@ -59,6 +61,7 @@ struct CapturePlan {
   std::vector<WhenShort> when_short = {WhenShort::stricter_level, WhenShort::dmesg_only};
   std::chrono::seconds capture_limit{0};  // of all targets together; 0: none
   Hooks hooks;
+  std::chrono::seconds hook_limit{300};  // of each of them
   std::vector<std::string> fence_kdump;  // argv of the program that tells the cluster; empty: none
   // Who boots the capture kernel's userspace: kdump-capture itself, or a dracut image that runs it
   // as a service once devices and network are assembled.

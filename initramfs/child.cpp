@@ -70,7 +70,13 @@ class LineReader {
 };
 
 // In the child, between fork and exec: nothing here may allocate.
-[[noreturn]] void become(char* const* argv, int output, int words) {
+[[noreturn]] void become(char* const* argv, char* const* environment, int output, int words,
+                         bool apart) {
+  if (apart) {
+    (void)::setpgid(0, 0);
+    const int nothing = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (nothing >= 0) ::dup2(nothing, STDIN_FILENO);
+  }
   ::dup2(output, STDOUT_FILENO);
   ::dup2(words, STDERR_FILENO);
   sigset_t none;
@@ -80,8 +86,16 @@ class LineReader {
   // afterwards.
   const int fd = ::open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
   if (fd >= 0) (void)!::write(fd, "500", 3);
-  ::execv(argv[0], argv);
+  ::execve(argv[0], argv, environment);
   ::_exit(kCannotExec);
+}
+
+std::vector<char*> pointers(const std::vector<std::string>& words) {
+  std::vector<char*> list;
+  for (const std::string& word : words)
+    list.push_back(const_cast<char*>(word.c_str()));
+  list.push_back(nullptr);
+  return list;
 }
 
 std::string how_it_ended(int status) {
@@ -107,6 +121,8 @@ class Watch {
   // Empty, or why the child is given up.
   std::string stalled() {
     const auto now = Clock::now();
+    if (options_.time_limit.count() != 0 && now - begun_ >= options_.time_limit)
+      return "took longer than " + std::to_string(options_.time_limit.count()) + " s";
     const uint64_t bytes = moved();
     const uint64_t ticks = cpu_ticks(pid_);
     if (bytes != bytes_) wrote_ = now;
@@ -138,7 +154,7 @@ class Watch {
   pid_t pid_;
   const ChildOptions& options_;
   uint64_t bytes_, ticks_ = 0;
-  Clock::time_point moved_ = Clock::now(), wrote_ = moved_, looked_ = moved_;
+  Clock::time_point begun_ = Clock::now(), moved_ = begun_, wrote_ = begun_, looked_ = begun_;
 };
 
 bool wait_for_end(pid_t pid, milliseconds limit, int& status, rusage& usage) {
@@ -205,14 +221,15 @@ class Child {
 
  private:
   bool start_child() {
-    std::vector<char*> argv;
-    for (const std::string& word : options_.argv)
-      argv.push_back(const_cast<char*>(word.c_str()));
-    argv.push_back(nullptr);
+    const auto argv = pointers(options_.argv);
+    const auto environment = pointers(options_.environment);
     pid_ = ::fork();
     if (pid_ == 0)
-      become(argv.data(), options_.on_output ? bytes_.input.get() : words_.input.get(),
-             words_.input.get());
+      become(argv.data(), options_.environment.empty() ? environ : environment.data(),
+             options_.on_output ? bytes_.input.get() : words_.input.get(), words_.input.get(),
+             options_.apart);
+    // Also here: it may be killed before it has come to do it itself.
+    if (options_.apart && pid_ > 0) (void)::setpgid(pid_, pid_);
     words_.input.reset();
     bytes_.input.reset();
     return pid_ > 0;
@@ -263,7 +280,7 @@ class Child {
   }
 
   void kill_child() {
-    (void)::kill(pid_, SIGKILL);
+    (void)::kill(options_.apart ? -pid_ : pid_, SIGKILL);
     // A process that waits for a dead disk cannot even be killed: it is left behind.
     (void)wait_for_end(pid_, seconds(5), status_, usage_);
   }

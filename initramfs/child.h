@@ -21,6 +21,12 @@ struct ChildOptions {
   std::chrono::seconds stall_limit{600};
   // … or when it only computed: a huge machine's page array takes minutes, not this long.
   std::chrono::seconds silent_limit{3600};
+  // Killed after so long, whatever it does; 0: not.
+  std::chrono::seconds time_limit{0};
+  std::vector<std::string> environment;  // "NAME=value"; empty: ours
+  // A process group of its own, without our stdin: when it is killed, what it has started is killed
+  // as well. Else it belongs to our group.
+  bool apart = false;
   std::function<void(const std::string&)> on_line;  // each line of its stdout and stderr
   // Takes its stdout instead, in order, as bytes; on_line then gets stderr only. An error ends the
   // child.

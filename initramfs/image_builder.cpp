@@ -21,10 +21,14 @@ Result<void> add_skeleton(CpioArchive& archive) {
   KDUMP_TRY(archive.add_character_device("/dev/console", 0600, 5, 1));
   KDUMP_TRY(archive.add_character_device("/dev/kmsg", 0600, 1, 11));
   KDUMP_TRY(archive.add_character_device("/dev/null", 0666, 1, 3));
-  for (const char* directory : {"/proc", "/sys", "/run", "/tmp", kTargetMountPoint})
+  for (const char* directory :
+       {"/proc", "/sys", "/run", "/tmp", "/usr/bin", "/usr/sbin", kTargetMountPoint})
     KDUMP_TRY(archive.add_directory(directory));
   // The program knows by its name what it is to be (initramfs/program).
   KDUMP_TRY(archive.add_symlink(kMakedumpPath, "/init"));
+  // Scripts call programs by either path.
+  KDUMP_TRY(archive.add_symlink("/bin", "usr/bin"));
+  KDUMP_TRY(archive.add_symlink("/sbin", "usr/sbin"));
   return archive.add_symlink("/usr/bin/makedumpfile", "makedump");
 }
 

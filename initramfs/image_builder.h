@@ -1,6 +1,6 @@
 // Builds the native capture image: newc cpio, zstd. kdump-capture as /init and makedump, its shared
 // libraries, the modules that the target's device and file system need, in load order, and the
-// capture plan. No shell, no udev, no systemd.
+// capture plan. No udev, no systemd; a shell only where a hook or failure_action takes one.
 #pragma once
 
 #include <string>

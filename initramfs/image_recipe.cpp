@@ -29,13 +29,6 @@ std::string below(const std::string& directory, const std::string& name) {
 }
 
 Result<void> check_plan(const CapturePlan& plan) {
-  if (plan.failure_action == FailureAction::shell ||
-      plan.failure_action == FailureAction::dump_to_rootfs)
-    return Error(Errc::unsupported,
-                 "failure_action " + std::string(name_of(plan.failure_action)) +
-                     ": the native capture image has no " +
-                     (plan.failure_action == FailureAction::shell ? "shell" : "root file system") +
-                     ": write reboot, halt or poweroff");
   // What is written now is read on a dead machine: the reader judges it here and now.
   const auto decoded = decode_capture_plan(encode(plan), "capture plan");
   if (!decoded) return decoded.error();
@@ -200,6 +193,9 @@ Result<std::vector<KernelModule>> modules_for(const CapturePlan& plan,
   }
   KDUMP_TRY(add_network_modules(resolver, plan.network, options));
   add_watchdog_modules(resolver, options);
+  // One that this kernel does not have was warned about.
+  for (const std::string& name : options.extra_modules)
+    KDUMP_TRY(resolver.add(name));
   return resolver.modules();
 }
 
@@ -228,12 +224,29 @@ std::string_view kind_name(ImageInput::Kind kind) {
   return "";
 }
 
+// Which of the admin's programs lacks a library.
+Error named(Error error, const std::vector<std::string>& programs) {
+  for (const std::string& program : programs)
+    if (const auto closure = elf_closure({program}); !closure)
+      return Error(closure.error()).context(program);
+  return error;
+}
+
 Result<void> add_programs(ImageRecipe& recipe, const CapturePlan& plan,
                           const ImageOptions& options) {
   const std::string capture = below(options.programs_directory, capture_program(plan));
   recipe.inputs.push_back({ImageInput::Kind::program, capture, "/init", 0755, ""});
-  KDUMP_TRY_ASSIGN(const auto libraries, elf_closure({capture}));
-  for (const ElfDependency& library : libraries)
+  std::vector<std::string> programs = {capture};
+  KDUMP_TRY_ASSIGN(const auto files,
+                   admin_files(options.programs, plan.failure_action == FailureAction::shell));
+  for (const AdminFile& file : files) {
+    const auto kind = file.script ? ImageInput::Kind::file : ImageInput::Kind::program;
+    recipe.inputs.push_back({kind, file.source, file.image_path, 0755, ""});
+    if (!file.script) programs.push_back(file.source);
+  }
+  const auto libraries = elf_closure(programs);
+  if (!libraries) return named(libraries.error(), programs);
+  for (const ElfDependency& library : *libraries)
     recipe.inputs.push_back(
         {ImageInput::Kind::library, library.source, library.image_path, 0755, ""});
   return {};
@@ -284,6 +297,18 @@ const char* capture_program(const CapturePlan& plan) {
         return target.kind == TargetKind::ssh || target.kind == TargetKind::sftp;
       });
   return needs_ssh ? "kdump-capture-ssh" : "kdump-capture";
+}
+
+std::vector<std::string> unknown_modules(const std::vector<std::string>& names,
+                                         const ImageOptions& options) {
+  std::vector<std::string> unknown;
+  if (names.empty()) return unknown;
+  auto resolver = ModuleResolver::open(options.kernel_release, options.modules_root);
+  if (!resolver) return unknown;
+  for (const std::string& name : names)
+    if (const auto match = resolver->add(name); !match || *match == ModuleResolver::Match::none)
+      unknown.push_back(name);
+  return unknown;
 }
 
 Result<ImageRecipe> image_recipe(const CapturePlan& plan, const ImageOptions& options) {

@@ -6,6 +6,7 @@
 #include <sys/types.h>
 #include <vector>
 
+#include "initramfs/admin_programs.h"
 #include "initramfs/capture_plan.h"
 #include "initramfs/image_record.h"
 #include "makedump/base/result.h"
@@ -24,6 +25,8 @@ struct ImageOptions {
   std::string modules_root = "/";  // where lib/modules is
   std::string programs_directory;  // holds kdump-capture
   std::vector<ExtraFile> extra_files;
+  std::vector<AdminProgram> programs;      // with what they need
+  std::vector<std::string> extra_modules;  // one that the kernel does not have is left out
 };
 
 struct ImageInput {
@@ -40,6 +43,11 @@ struct ImageRecipe {
   std::string plan;                // text of the capture plan
   bool zstd = true;                // else not compressed
 };
+
+// Those of `names` that the kernel of `options` has neither as a module nor built in. None if it
+// cannot be told.
+std::vector<std::string> unknown_modules(const std::vector<std::string>& names,
+                                         const ImageOptions& options);
 
 // Looks at programs, libraries, modules and sysfs of this host. Errors name what is missing or
 // cannot be done.

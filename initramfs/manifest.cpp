@@ -39,11 +39,19 @@ std::string complete_manifest(const std::vector<std::string>& parts, const Captu
   Json tried = Json::array();
   for (const auto& failure : record.tried)
     tried.push_back({{"rung", failure.target}, {"error", failure.error}});
+  Json hooks = Json::array();
+  for (const HookRun& run : record.hooks)
+    hooks.push_back({{"hook", run.hook},
+                     {"program", run.program},
+                     {"status", run.status},
+                     {"error", run.error},
+                     {"seconds", run.seconds}});
   manifest["capture"] = {{"target", record.target},
                          {"directory", record.directory},
                          {"failed_before", std::move(failed_before)},
                          {"rung", record.rung},
                          {"tried", std::move(tried)},
+                         {"hooks", std::move(hooks)},
                          {"begin", record.begun},
                          {"end", record.ended},
                          {"least_available_kib", record.least_available_kib},

@@ -10,6 +10,15 @@ namespace kdump {
 
 inline constexpr char kManifestName[] = "vmcore.json";
 
+// A program of the admin's that ran around the capture.
+struct HookRun {
+  std::string hook;     // "kdump_pre", "pre.d", …
+  std::string program;  // its path
+  int status = -1;      // exit status; -1 if it did not end by itself
+  std::string error;    // "" for status 0
+  double seconds = 0;
+};
+
 struct CaptureRecord {
   std::string id;         // the capture's directory, without what leads there
   std::string directory;  // on the target
@@ -26,6 +35,7 @@ struct CaptureRecord {
   std::vector<Failure> tried;          // rungs that failed before it on this target
   int64_t begun = 0, ended = 0;        // seconds since 1970
   uint64_t least_available_kib = 0;    // MemAvailable of the capture kernel; 0: not known
+  std::vector<HookRun> hooks;          // in the order in which they ran
   bool test = false;                   // the crash was made by `kdumpctl test`
 };
 

@@ -43,7 +43,7 @@ bool is(const ChildEnd& end, DumpStatus status) {
 
 Saver::Saver(const CapturePlan& plan, const TargetPlan& target, Destination& destination,
              WorkerState& state)
-    : plan_(plan), target_(target), destination_(destination), state_(state) {
+    : plan_(plan), target_(target), destination_(destination), state_(state), hooks_(plan, state) {
   record_.hostname = plan.hostname;
   record_.target = target.described;
   record_.begun = ::time(nullptr);
@@ -273,6 +273,11 @@ void Saver::tell(const std::string& error) {
   record_.state = state();
   if (dump_saved_) record_.error.clear();
   record_.ended = ::time(nullptr);
+  publish_story();
+}
+
+void Saver::publish_story() {
+  record_.hooks = hooks_.ran();
   std::vector<std::string> parts;
   for (const char* path : {kLogManifest, kDumpManifest})
     if (auto part = read_text_file(path)) parts.push_back(std::move(*part));
@@ -281,6 +286,18 @@ void Saver::tell(const std::string& error) {
     say_error(std::string(kManifestName) + " not written: " + written.error().message());
   if (const auto written = destination_.publish("kexec-dmesg.log", own_kernel_log()); !written)
     say_error("kexec-dmesg.log not written: " + written.error().message());
+}
+
+void Saver::run_post_hooks() {
+  const size_t before = hooks_.ran().size();
+  const auto dump = destination_.path_of(destination_.dump_name());
+  hooks_.after({.target = target_.described,
+                .directory = directory_,
+                .path = dump ? dump->substr(0, dump->rfind('/')) : "",
+                .state = record_.state,
+                .error = record_.error},
+               dump_saved_ ? 0 : 1);
+  if (hooks_.ran().size() != before) publish_story();
 }
 
 }  // namespace kdump

@@ -9,6 +9,7 @@
 #include "initramfs/capture_plan.h"
 #include "initramfs/child.h"
 #include "initramfs/destination.h"
+#include "initramfs/hooks.h"
 #include "initramfs/manifest.h"
 #include "initramfs/supervisor.h"
 
@@ -29,6 +30,8 @@ class Saver {
   // vmcore.json and kexec-dmesg.log: how far the capture came; `error` is why it came no further,
   // "" if it is complete. What fails here is said, and the capture goes on.
   void tell(const std::string& error);
+  // The admin's programs, which learn what came out; and tells again, with how those ended.
+  void run_post_hooks();
 
  private:
   // One way to get a dump of this vmcore, and what the manifest calls it.
@@ -49,11 +52,13 @@ class Saver {
   void note_memory();
   void saved(const std::string& name, const ChildEnd& end) const;
   [[nodiscard]] std::string state() const;
+  void publish_story();
 
   const CapturePlan& plan_;
   const TargetPlan& target_;
   Destination& destination_;
   WorkerState& state_;
+  HookRunner hooks_;
   CaptureRecord record_;
   std::string progress_;  // what makedump said last of it
   std::chrono::steady_clock::time_point progress_since_, last_progress_;

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "initramfs/mounts.h"
+#include "initramfs/rescue_shell.h"
 
 namespace kdump {
 
@@ -157,15 +158,17 @@ void open_standard_files() {
   if (fd >= 0) ::close(fd);
 }
 
-FinalAction as_final(FailureAction action) {
-  switch (action) {
+// What ends the machine after a failure: some failure actions do, the others lead to the final one.
+FinalAction last_action(const WorkerState& state) {
+  switch (state.failure_action()) {
     case FailureAction::halt:
       return FinalAction::halt;
     case FailureAction::poweroff:
       return FinalAction::poweroff;
+    case FailureAction::shell:
+    case FailureAction::dump_to_rootfs:
+      return state.final_action();
     case FailureAction::reboot:
-    case FailureAction::shell:           // the image builder refuses these two:
-    case FailureAction::dump_to_rootfs:  // there is no shell and no root file system here
       break;
   }
   return FinalAction::reboot;
@@ -245,21 +248,48 @@ bool run_step(bool (*step)(WorkerState&), WorkerState& state, int64_t limit_ms, 
   return done;
 }
 
+void try_target(const Steps& steps, unsigned target, WorkerState& state, int64_t limit_ms,
+                Watchdog& watchdog) {
+  Reason reason{};
+  state.begin_attempt(target);
+  if (run_step(steps.attempt, state, limit_ms, watchdog, reason)) {
+    state.set_saved();
+  } else if (reason[0] != '\0') {
+    say(state.saved() ? "the dump is saved, but: " : "dump not saved: ", reason.data());
+    state.set_failure(target, reason.data());
+  }
+}
+
 // One target after the other, until one has the dump.
 void try_targets(const Steps& steps, WorkerState& state, Watchdog& watchdog) {
-  Reason reason{};
   const int64_t limit = state.capture_limit().count();
   const int64_t limit_ms = limit == 0 ? 0 : now_ms() + limit * 1000;
-  for (unsigned target = 0; target < state.targets() && !state.saved(); ++target) {
-    state.begin_attempt(target);
-    if (run_step(steps.attempt, state, limit_ms, watchdog, reason)) {
-      state.set_saved();
-    } else if (reason[0] != '\0') {
-      say("dump not saved: ", reason.data());
-      state.set_failure(target, reason.data());
-    }
-    if (past(limit_ms)) return;
+  const unsigned number = state.targets();
+  const unsigned ordinary = state.has_last_resort() ? number - 1 : number;
+  for (unsigned target = 0; target < ordinary && !state.saved() && !past(limit_ms); ++target)
+    try_target(steps, target, state, limit_ms, watchdog);
+  if (state.saved() || ordinary == number) return;
+  // The limit is for what comes before the failure action, and this is one.
+  say("failure action: dump_to_rootfs");
+  try_target(steps, ordinary, state, 0, watchdog);
+}
+
+// Until whoever is there has enough. The watchdog is fed meanwhile, as there are some that cannot
+// be stopped.
+void run_rescue_shell(FinalAction then, Watchdog& watchdog) {
+  say("failure action: shell, on the console; its end (exit) leads to: ", word_for(then));
+  const pid_t pid = start_rescue_shell();
+  sigset_t child;
+  sigemptyset(&child);
+  sigaddset(&child, SIGCHLD);
+  int status = 0;
+  while (pid > 0 && !reaped(pid, status)) {
+    watchdog.feed();
+    const timespec second{1, 0};
+    (void)::sigtimedwait(&child, nullptr, &second);
   }
+  if (pid < 0 || (WIFEXITED(status) && WEXITSTATUS(status) == 127))
+    say("the shell cannot be started");
 }
 
 }  // namespace
@@ -325,11 +355,15 @@ void supervise(const Steps& steps, Role role) {
     say("finishing the capture: ", reason.data());
 
   const bool well = state->saved() || state->not_wanted();
-  const FinalAction action = well ? state->final_action() : as_final(state->failure_action());
+  const FinalAction action = well ? state->final_action() : last_action(*state);
+  const FailureAction failure = state->failure_action();
+  const bool shell = !well && failure == FailureAction::shell;
+  if (shell) run_rescue_shell(action, watchdog);
   // As a service, init's processes are not ours to end: some serve the disk that is synced next.
   if (role == Role::init) (void)::kill(-1, SIGKILL);
   sync_bounded(watchdog);
-  say(well ? "final action: " : "failure action: ", word_for(action));
+  const bool final = well || shell || failure == FailureAction::dump_to_rootfs;
+  say(final ? "final action: " : "failure action: ", word_for(action));
   if (action == FinalAction::halt) watchdog.stop();
   end_machine(action);
 }

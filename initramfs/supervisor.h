@@ -18,7 +18,8 @@ namespace kdump {
 // Shared between PID 1 and its steps: promises about what comes next, and what came out.
 class WorkerState {
  public:
-  static constexpr unsigned kMostTargets = 16;  // of which a failure is remembered
+  // Of which a failure is remembered: as many as the policy may name, and dump_to_rootfs.
+  static constexpr unsigned kMostTargets = 17;
 
   // Announces what is being done now and when it is over at the latest. `what` completes
   // "gave up …": "mounting UUID=…". Cheap.
@@ -32,6 +33,10 @@ class WorkerState {
   [[nodiscard]] FailureAction failure_action() const { return failure_action_.load(); }
   [[nodiscard]] FinalAction final_action() const { return final_action_.load(); }
   [[nodiscard]] unsigned targets() const { return targets_.load(); }
+  // Whether the last of them is that of failure_action dump_to_rootfs.
+  [[nodiscard]] bool has_last_resort() const {
+    return failure_action() == FailureAction::dump_to_rootfs && targets() > 1;
+  }
   [[nodiscard]] std::chrono::seconds capture_limit() const {
     return std::chrono::seconds(capture_limit_.load());
   }
@@ -57,6 +62,8 @@ class WorkerState {
   // kdump_pre said that there is to be no dump: the final action follows.
   void set_not_wanted() { not_wanted_.store(true); }
   [[nodiscard]] bool not_wanted() const { return not_wanted_.load(); }
+  // True for who asks first: then the hooks of an emergency are to be run.
+  bool begin_emergency() { return !emergency_.exchange(true); }
 
  private:
   std::atomic<int64_t> deadline_ms_{0};  // CLOCK_MONOTONIC; 0: none yet
@@ -64,7 +71,7 @@ class WorkerState {
   std::atomic<FinalAction> final_action_{FinalAction::reboot};
   std::atomic<unsigned> targets_{0}, attempt_{0};
   std::atomic<int64_t> capture_limit_{0}, device_limit_{30};
-  std::atomic<bool> saved_{false}, not_wanted_{false};
+  std::atomic<bool> saved_{false}, not_wanted_{false}, emergency_{false};
   char what_[160] = "starting";  // read by PID 1 only when a step is late, so that a torn text is
                                  // all that can happen
   std::array<std::array<char, 400>, kMostTargets> failures_{};

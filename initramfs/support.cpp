@@ -15,30 +15,10 @@ struct Gap {
   std::string_view way_out;
 };
 
-constexpr std::string_view kNoHooks =
-    "remove it: programs of the admin's are not run in the capture environment yet";
-constexpr std::string_view kNoFence =
-    "remove it: the cluster then fences this node while it saves its dump, so raise its fencing "
-    "delay";
-
-bool fails_to(const Settings& settings, FailureAction action) {
-  return settings.failure_action == action;
-}
-
 constexpr Gap kGaps[] = {
-    {"kdump_pre", [](const Settings& s) { return !s.kdump_pre.empty(); }, kNoHooks},
-    {"kdump_post", [](const Settings& s) { return !s.kdump_post.empty(); }, kNoHooks},
-    {"kdump_emergency", [](const Settings& s) { return !s.kdump_emergency.empty(); }, kNoHooks},
-    {"extra_bins", [](const Settings& s) { return !s.extra_bins.empty(); }, kNoHooks},
-    {"extra_modules", [](const Settings& s) { return !s.extra_modules.empty(); },
-     "remove it: the modules that the target needs are found by themselves"},
-    {"fence_kdump_nodes", [](const Settings& s) { return !s.fence_kdump_nodes.empty(); }, kNoFence},
-    {"fence_kdump_args", [](const Settings& s) { return !s.fence_kdump_args.empty(); }, kNoFence},
-    {"failure_action", [](const Settings& s) { return fails_to(s, FailureAction::shell); },
-     "the capture environment has no shell yet: write reboot, halt or poweroff"},
-    {"failure_action", [](const Settings& s) { return fails_to(s, FailureAction::dump_to_rootfs); },
-     "the capture environment does not mount the root file system yet: write reboot, halt or "
-     "poweroff"},
+    {"fence_kdump_args",
+     [](const Settings& s) { return !s.fence_kdump_args.empty() && s.fence_kdump_nodes.empty(); },
+     "it needs fence_kdump_nodes: Pacemaker is not asked which nodes there are"},
     {"core_collector",
      [](const Settings& s) {
        if (s.core_collector.empty()) return false;
@@ -56,8 +36,6 @@ Error refusal(const std::string& where, const std::string& what, std::string_vie
 }
 
 std::string value_of(const Settings& settings, std::string_view setting) {
-  if (setting == "failure_action")
-    return fails_to(settings, FailureAction::shell) ? " shell" : " dump_to_rootfs";
   if (setting == "core_collector") return " " + settings.core_collector.front();
   return "";
 }

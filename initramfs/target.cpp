@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <sys/utsname.h>
 
+#include "initramfs/fence_kdump.h"
 #include "initramfs/image_builder.h"
 #include "initramfs/image_choice.h"
 #include "initramfs/network_host.h"
@@ -63,7 +64,15 @@ Result<CapturePlan> resolve_target(const Settings& settings) {
         target.stall_limit.count() != 0 ? target.stall_limit : settings.stall_limit;
     plan.targets.push_back(std::move(resolved));
   }
-  KDUMP_TRY_ASSIGN(plan.network, plan_network(plan.targets));
+  if (settings.failure_action == FailureAction::dump_to_rootfs) {
+    auto root = resolve_root_filesystem(settings.path);
+    if (!root) return std::move(root).error().context("failure_action dump_to_rootfs");
+    root->described = root->filesystem + " " + root->device;
+    root->stall_limit = settings.stall_limit;
+    plan.targets.push_back(*std::move(root));
+  }
+  KDUMP_TRY_ASSIGN(plan.network, plan_network(plan.targets, settings.fence_kdump_nodes));
+  KDUMP_TRY_ASSIGN(plan.fence_kdump, plan_fence_kdump(settings));
   KDUMP_TRY_ASSIGN(plan.core_collector, collector_in_image(settings.core_collector));
   KDUMP_TRY_ASSIGN(plan.hostname, host_name());
   plan.naming = settings.naming;
@@ -72,6 +81,8 @@ Result<CapturePlan> resolve_target(const Settings& settings) {
   plan.keep_free = settings.keep_free;
   plan.when_short = settings.when_short;
   plan.capture_limit = settings.capture_limit;
+  plan.hooks = {settings.kdump_pre, settings.kdump_post, settings.kdump_emergency};
+  plan.hook_limit = settings.hook_limit;
   KDUMP_TRY_ASSIGN(plan.image, choose_image(plan, settings.image_kind, dracut_program()));
   return plan;
 }

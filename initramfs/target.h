@@ -25,6 +25,9 @@ Result<TargetPlan> resolve_raw_target(const Target& target);
 // What a capture on a raw device would destroy, as a sentence for the admin; "" if there is nothing
 // on it, or if it is another kind of target.
 std::string raw_target_warning(const Target& target);
+// The root file system of this host, for failure_action dump_to_rootfs: `path` is below it, even
+// where another file system is mounted in between.
+Result<TargetPlan> resolve_root_filesystem(const std::string& path);
 
 // Port, key and host keys are added when arming (daemon/arm/ssh_files.h).
 Result<TargetPlan> resolve_ssh_target(const Target& target, const std::string& path);

@@ -229,6 +229,12 @@ Result<TargetPlan> resolve_named(const Target& target, const std::string& path) 
 
 }  // namespace
 
+Result<TargetPlan> resolve_root_filesystem(const std::string& path) {
+  KDUMP_TRY_ASSIGN(TargetPlan target, resolve_path(Target{}, "/"));
+  target.directory = joined(target.directory, path);
+  return target;
+}
+
 Result<TargetPlan> resolve_local_target(const Target& target, const std::string& path) {
   if (target.kind == TargetKind::path) return resolve_path(target, path);
   return resolve_named(target, path);

@@ -57,25 +57,12 @@ Result<std::string> plan_command_line(const Host& host, const Settings& loaded,
                                       const KernelImage& kernel) {
   KDUMP_TRY_ASSIGN(const CommandLineHost facts, read_command_line_host(host.paths));
   KDUMP_TRY_ASSIGN(CommandLineSettings settings, command_line_settings(loaded, host.machine));
-  // What RHEL's initrd reads; the native image says everything, whatever the level.
+  // As RHEL's initrd reads it: what is to be seen on the console.
   if (const int level = loaded.sysconfig.std_log_level; level != Sysconfig{}.std_log_level)
     settings.append += " rd.kdumploglvl=" + std::to_string(level);
   std::string line = capture_command_line(settings, facts);
   KDUMP_TRY(check_command_line_length(line, kernel.command_line_size));
   return line;
-}
-
-// Programs that RHEL's kdump would run around the dump. Not running them must not go unnoticed.
-std::vector<std::string> warn_about_hooks(const HostPaths& paths) {
-  std::vector<std::string> warnings;
-  for (const char* name : {"pre.d", "post.d", "emergency.d"}) {
-    const std::string directory = paths.hooks() + "/" + name;
-    std::error_code error;
-    const auto first = fs::directory_iterator(directory, error);
-    if (!error && first != fs::directory_iterator())
-      warnings.push_back(directory + ": programs in it are not run by this version of kdumpd");
-  }
-  return warnings;
 }
 
 Result<void> make_state_directory(const HostPaths& paths) {
@@ -106,22 +93,25 @@ void remove_leftovers(const HostPaths& paths) {
   }
 }
 
-Result<ImageRecipe> planned_recipe(const Host& host, const ArmPlan& plan) {
+// An image that dracut builds does not take them yet: what would silently not run is refused.
+Result<void> check_dracut_programs(const ArmPlan& plan) {
+  const bool shell = plan.settings.failure_action == FailureAction::shell;
+  if (plan.programs.empty() && !shell) return {};
+  return Error(Errc::unsupported,
+               (shell ? "failure_action shell" : plan.programs.front().origin) +
+                   ": the target needs a capture image that dracut builds, and hooks, extra_bins "
+                   "and a shell are not taken into those yet: remove it, or name a target on a "
+                   "plain device");
+}
+
+ImageOptions image_options(const Host& host, const ArmPlan& plan) {
   ImageOptions options;
   options.kernel_release = plan.kernel.release;
   options.modules_root = host.paths.modules_root();
   options.programs_directory = host.programs_directory;
-  KDUMP_TRY_ASSIGN(options.extra_files, ssh_image_files(host.paths, plan.settings, plan.capture));
-  if (plan.capture.image == ImageKind::dracut) {
-    KDUMP_TRY_ASSIGN(DiskKeys keys, disk_keys(host.paths, plan.settings, plan.reserved));
-    std::ranges::move(keys.files, std::back_inserter(options.extra_files));
-  }
-  auto recipe = host.image_recipe(plan.capture, options);
-  if (!recipe) return std::move(recipe).error().context("building " + plan.image);
-  // Quotes were checked when kdump.conf was read.
-  if (const auto words = split_quoted_words(plan.settings.dracut_args))
-    add_dracut_words(*recipe, *words);
-  return recipe;
+  options.programs = plan.programs;
+  options.extra_modules = plan.settings.extra_modules;
+  return options;
 }
 
 // What an image that is to be loaded again will do. One that kdumpd did not build is taken only
@@ -162,11 +152,9 @@ Result<ArmPlan> plan_arming(const Host& host) {
   if (auto errors = check_host_files(loaded, host.paths.root); !errors.empty())
     return std::move(errors.front());
   KDUMP_TRY(check_capture_support(loaded));
-  plan.settings = std::move(loaded.settings);
   plan.warnings = std::move(loaded.warnings);
-  for (std::string& warning : warn_about_hooks(host.paths))
-    plan.warnings.push_back(std::move(warning));
-
+  plan.programs = admin_programs(loaded, host.paths.root, plan.warnings);
+  plan.settings = std::move(loaded.settings);
   warn_about_kexec_args(host.paths, plan.settings.sysconfig, plan.warnings);
 
   // Which kernel, told what
@@ -183,10 +171,16 @@ Result<ArmPlan> plan_arming(const Host& host) {
     KDUMP_TRY_ASSIGN(DiskKeys keys, disk_keys(host.paths, plan.settings, plan.reserved));
     std::ranges::move(keys.warnings, std::back_inserter(plan.warnings));
   }
+  if (plan.capture.image == ImageKind::dracut) KDUMP_TRY(check_dracut_programs(plan));
   if (plan.capture.image != ImageKind::dracut && !plan.settings.dracut_args.empty())
     plan.warnings.push_back(loaded.origins["dracut_args"] +
                             ": dracut_args has no effect: the capture image is not built by "
                             "dracut ('image: dracut' in policy.yaml has it so)");
+
+  for (const std::string& module :
+       unknown_modules(plan.settings.extra_modules, image_options(host, plan)))
+    plan.warnings.push_back("extra_modules: kernel " + plan.kernel.release + " has no module " +
+                            module + ": the capture image does without");
 
   plan.image = host.paths.image(plan.kernel.release);
   return plan;
@@ -205,6 +199,21 @@ Result<ArmPlan> plan_reload(const Host& host) {
   KDUMP_TRY_ASSIGN(plan.capture, plan_in_image(host.paths, plan.image));
   KDUMP_TRY(check_planned(host, plan));
   return plan;
+}
+
+Result<ImageRecipe> planned_recipe(const Host& host, const ArmPlan& plan) {
+  ImageOptions options = image_options(host, plan);
+  KDUMP_TRY_ASSIGN(options.extra_files, ssh_image_files(host.paths, plan.settings, plan.capture));
+  if (plan.capture.image == ImageKind::dracut) {
+    KDUMP_TRY_ASSIGN(DiskKeys keys, disk_keys(host.paths, plan.settings, plan.reserved));
+    std::ranges::move(keys.files, std::back_inserter(options.extra_files));
+  }
+  auto recipe = host.image_recipe(plan.capture, options);
+  if (!recipe) return std::move(recipe).error().context("building " + plan.image);
+  // Quotes were checked when kdump.conf was read.
+  if (const auto words = split_quoted_words(plan.settings.dracut_args))
+    add_dracut_words(*recipe, *words);
+  return recipe;
 }
 
 Result<Freshness> planned_freshness(const Host& host, const ArmPlan& plan) {

@@ -23,6 +23,7 @@ struct ArmPlan {
   Settings settings;
   KernelImage kernel;
   CapturePlan capture;
+  std::vector<AdminProgram> programs;  // hooks, extra_bins
   std::string command_line;
   std::string image;      // the capture image's file
   uint64_t reserved = 0;  // bytes
@@ -31,6 +32,9 @@ struct ArmPlan {
 
 // Reads everything, changes nothing.
 Result<ArmPlan> plan_arming(const Host& host);
+
+// What would go into the image now. Reads little of it.
+Result<ImageRecipe> planned_recipe(const Host& host, const ArmPlan& plan);
 
 // Whether the image that is there is the one that would be built now, and why not. With
 // kdump.conf's force_no_rebuild any image is, unless it is damaged.

@@ -237,6 +237,19 @@ def install_product(root, kdump_conf, guest_conf, build=None):
         subprocess.run(["/sbin/ldconfig", "-r", root], capture_output=True)
 
 
+def add_files(root, files):
+    """Executables: a text, or a program of this host by its path, with its libraries."""
+    for path, content in files.items():
+        target = root / path.lstrip("/")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if isinstance(content, pathlib.Path):
+            shutil.copy2(content.resolve(), target)
+            copy_libraries(content, root)
+        else:
+            target.write_text(content)
+        target.chmod(0o755)
+
+
 def make_ext4(image, mib, uuid, label=None, root=None):
     image.unlink(missing_ok=True)
     with open(image, "wb") as file:

@@ -51,6 +51,11 @@ class Job:
     expect_failure: tuple = ()  # the dump must fail: what kdump-capture's lines have to say (regular expressions)
     ends_with: str = "failure action"  # or "final action", where the policy is content with less
     append: str = ""            # more words for the first kernel's command line
+    conf: str = ""              # more lines of kdump.conf
+    final_action: str = "reboot"
+    files: dict = dataclasses.field(default_factory=dict)  # path in the guest → text of an executable, or a program of this host
+    nothing_saved: bool = False  # with expect_failure: not even the log
+    saved_on: str = ""          # "root": there, whatever the target is
     deadline: int = 420         # seconds for everything from boot to the capture kernel's reboot
     keep: str = ""              # folder to keep the dump, the guest's memory and its page flags in
     build: str = ""             # another build folder than build/
@@ -90,6 +95,7 @@ class Result:
     dump_dir: str = ""
     seconds_to_dmesg: float = 0.0
     seconds_to_vmcore: float = 0.0
+    files: dict = dataclasses.field(default_factory=dict)  # path below the capture's folder → text, of small ones
     seconds_from_crash: float = 0.0
     dump_bytes: int = 0
     dmesg: str = ""
@@ -130,8 +136,9 @@ def kdump_conf(job):
 path   {job.local.path if job.local else "/var/crash"}
 core_collector {job.collector}
 #final_action poweroff
-final_action reboot
+final_action {job.final_action}
 failure_action {job.failure_action}
+{job.conf}
 """
 
 
@@ -169,6 +176,7 @@ def _run(job, work, progress):
     root.mkdir()
     guest.make_root(root, kernel, work)
     guest.install_product(root, kdump_conf(job), guest_conf(job), job.build or None)
+    guest.add_files(root, job.files)
     policy = job.policy or (job.remote.policy if job.remote else "")
     if policy:
         (root / "etc/kdump").mkdir(exist_ok=True)
@@ -325,9 +333,9 @@ def _crash_and_save(job, machine, result, check, progress):
         check("vmcore-dmesg.txt is saved first, then vmcore")
     if not ended:
         raise TestFailure(f"the machine did not reboot within {job.deadline} s")
-    if not console.find(r"kdump-capture: final action: reboot"):
-        raise TestFailure("the capture kernel ended without \"kdump-capture: final action: reboot\"")
-    check("final action reboot happened")
+    if not console.find(rf"kdump-capture: final action: {job.final_action}"):
+        raise TestFailure(f"the capture kernel ended without \"kdump-capture: final action: {job.final_action}\"")
+    check(f"final action {job.final_action} happened")
     result.dump_dir = str(pathlib.PurePosixPath(vmcore[1]).parent)
     result.seconds_to_dmesg = (dmesg or vmcore)[0] - first_line[0]
     result.seconds_to_vmcore = vmcore[0] - first_line[0]
@@ -385,13 +393,14 @@ def _check_failure(job, console, ended, check):
             said = "\n".join(words)
             raise TestFailure(f"no line of kdump-capture matches {expected!r}; it said:\n{said}")
         check(f"the console says: {line}")
-    if not any(line == f"kdump-capture: {job.ends_with}: {job.failure_action}" for line in words):
-        raise TestFailure(f"kdump-capture does not say \"{job.ends_with}: {job.failure_action}\"")
+    action = job.final_action if job.ends_with == "final action" else job.failure_action
+    if not any(line == f"kdump-capture: {job.ends_with}: {action}" for line in words):
+        raise TestFailure(f"kdump-capture does not say \"{job.ends_with}: {action}\"")
     if any(line.startswith("kdump-capture: saved") and line.endswith("/vmcore") for line in words):
         raise TestFailure("kdump-capture claims to have saved a vmcore")
     if not ended:
         raise TestFailure(f"the machine did not end within {job.deadline} s: the failure action did not happen")
-    check(f"{job.ends_with} {job.failure_action} happened")
+    check(f"{job.ends_with} {action} happened")
 
 
 def _check_files(job, kernel, disks, work, machine, result, check, progress):
@@ -424,6 +433,10 @@ def _check_files(job, kernel, disks, work, machine, result, check, progress):
 
     keep = pathlib.Path(job.keep) if job.keep else work
     keep.mkdir(parents=True, exist_ok=True)
+    for path, (mode, size) in paths.items():
+        name = path.removeprefix(f"{folder}/")
+        if stat.S_ISREG(mode) and size < 1 << 20 and "/" not in name:
+            result.files[name] = pathlib.Path(disk.fetch(path, work / "small")).read_text(errors="replace")
     for name in ("vmcore-dmesg.txt", saved_as, "vmcore.json"):
         if f"{folder}/{name}" in paths:
             disk.fetch(f"{folder}/{name}", keep / name)

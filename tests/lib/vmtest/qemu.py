@@ -170,9 +170,17 @@ class Machine:
         command += list(extra)
         self.qmp = work / "qmp"
         self.command = [str(word) for word in command]
-        self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        self.process = subprocess.Popen(self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         stderr=subprocess.STDOUT)
         self.console = Console(self.process.stdout, log)
+
+    def type(self, text):
+        """Keys on the serial console."""
+        try:
+            self.process.stdin.write(text.encode())
+            self.process.stdin.flush()
+        except BrokenPipeError:
+            pass  # QEMU has ended: whoever waits for an answer will see that
 
     def monitor(self, *commands):
         """Each command is (name, arguments), in the words of QMP; an error of QEMU is a failure."""

@@ -69,6 +69,7 @@ TEST(Policy, ShippedFileIsTheDefaultsInComments) {
   EXPECT_EQ(settings.notify_command.size(), 4U);
   EXPECT_EQ(settings.stall_limit, defaults.stall_limit);
   EXPECT_EQ(settings.capture_limit, defaults.capture_limit);
+  EXPECT_EQ(settings.hook_limit, defaults.hook_limit);
   EXPECT_EQ(settings.keep_free, defaults.keep_free);
   EXPECT_EQ(settings.when_short, defaults.when_short);
   EXPECT_EQ(settings.retention.keep, defaults.retention.keep);
@@ -76,9 +77,10 @@ TEST(Policy, ShippedFileIsTheDefaultsInComments) {
   EXPECT_EQ(settings.image_kind, defaults.image_kind);
   EXPECT_EQ(settings.prove_every, defaults.prove_every);
   // Every key is shown there.
-  for (const char* name : {"targets", "limits.stall", "limits.capture", "space.keep_free",
-                           "space.when_short", "retention.keep", "retention.max_bytes",
-                           "retention.max_age", "naming", "image", "notify", "prove_every"})
+  for (const char* name :
+       {"targets", "limits.stall", "limits.capture", "limits.hook", "space.keep_free",
+        "space.when_short", "retention.keep", "retention.max_bytes", "retention.max_age", "naming",
+        "image", "notify", "prove_every"})
     EXPECT_EQ(draft.loaded.origins.count(name), 1U) << name;
 }
 
@@ -98,7 +100,7 @@ TEST(Policy, Everything) {
       "  - virtiofs: tag\n"
       "  - path: /var/spare\n"
       "  - ssh: a@b@[::1]\n"
-      "limits: {stall: 2min, capture: 1h}\n"
+      "limits: {stall: 2min, capture: 1h, hook: 30s}\n"
       "space:\n"
       "  keep_free: 20GiB\n"
       "  when_short: [stricter level, refuse]\n"
@@ -122,6 +124,7 @@ TEST(Policy, Everything) {
   EXPECT_EQ(s.targets[2].origin, "kdump.conf:1");
   EXPECT_EQ(s.stall_limit, std::chrono::minutes(2));
   EXPECT_EQ(s.capture_limit, std::chrono::hours(1));
+  EXPECT_EQ(s.hook_limit, std::chrono::seconds(30));
   EXPECT_EQ(s.keep_free, uint64_t{20} << 30);
   EXPECT_THAT(s.when_short, ElementsAre(WhenShort::stricter_level, WhenShort::refuse));
   EXPECT_EQ(s.retention.keep, 5U);
@@ -173,6 +176,8 @@ const Bad kBad[] = {
      "policy.yaml:1:17: limits.stall is 0; write how long a target may stand still, such as 10min"},
     {"limits: {stall: [1s]}", "policy.yaml:1:17: limits.stall takes one value"},
     {"limits: {stall: ''}", "policy.yaml:1:17: limits.stall takes one value"},
+    {"limits: {hook: 0}",
+     "policy.yaml:1:16: limits.hook is 0; write how long a hook may take, such as 5min"},
     {"limits: {capture: 99999999999999999999s}",
      "policy.yaml:1:19: limits.capture is '99999999999999999999s'; write a whole number with s, "
      "min, h or d, such as 10min"},

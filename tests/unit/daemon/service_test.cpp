@@ -262,7 +262,8 @@ TEST(Service, WarningsAreSaidOnce) {
                 "/etc/kdump.conf:1: write 'failure_action halt' instead of 'default halt'\n"
                 "kdump: WARNING: " +
                 fake.root() +
-                "/etc/kdump/post.d: programs in it are not run by this version of kdumpd\n" +
+                "/etc/kdump/post.d/10-mail is not run: it is not an executable file; chmod +x "
+                "it, or remove it\n" +
                 rebuilding(fake) + "kdump: Starting kdump: [OK]\n");
 }
 

@@ -56,6 +56,7 @@ CapturePlan full_sample() {
   plan.keep_free = 12345;
   plan.when_short = {WhenShort::stricter_level, WhenShort::refuse};
   plan.capture_limit = std::chrono::seconds(3600);
+  plan.hook_limit = std::chrono::seconds(17);
   plan.hooks = {"/usr/bin/before me", "/usr/bin/after", "/usr/bin/help"};
   plan.fence_kdump = {"/usr/libexec/fence_kdump_send", "-p", "7410", "node2"};
   plan.image = ImageKind::dracut;
@@ -146,6 +147,7 @@ TEST(CapturePlan, DamageIsRefused) {
       {"keep_free", "keep_free -1", "not a number of bytes"},
       {"keep_free", "keep_free 1x", "not a number of bytes"},
       {"capture_limit", "capture_limit 99999999999", "not a number of seconds"},
+      {"hook_limit", "hook_limit -1", "not a number of seconds"},
       {"when_short", "when_short panic", "no such answer"},
       {"stall_limit", "port 70000", "not a port"},
       {"stall_limit", "image native", "twice"},
@@ -177,8 +179,9 @@ TEST(CapturePlan, EveryCutIsRefused) {
 }
 
 TEST(CapturePlan, EveryMissingLineIsRefused) {
-  for (const char* key : {"version", "image", "naming", "hostname", "core_collector",
-                          "failure_action", "final_action", "keep_free", "capture_limit", "end"})
+  for (const char* key :
+       {"version", "image", "naming", "hostname", "core_collector", "failure_action",
+        "final_action", "keep_free", "capture_limit", "hook_limit", "end"})
     EXPECT_EQ(error_of(with_line(key, "#")), "capture.plan: no line \"" + std::string(key) + "\"");
 }
 

@@ -111,6 +111,27 @@ TEST_F(Child, OneThatWritesIsNot) {
             "success");
 }
 
+TEST_F(Child, ATimeLimitEndsOneThatIsBusy) {
+  options_.time_limit = seconds(2);
+  EXPECT_THAT(error_of("while :; do echo x >> " + dir_.path("out") + "; done"),
+              HasSubstr("took longer than 2 s"));
+}
+
+TEST_F(Child, OneApartEndsWithAllThatItStarted) {
+  options_.apart = true;
+  options_.time_limit = seconds(1);
+  EXPECT_THAT(error_of("(sleep 3; echo x > " + dir_.path("out") + ") & sleep 60"),
+              HasSubstr("took longer than 1 s"));
+  ::sleep(3);
+  EXPECT_EQ(dir_.content("out"), "");
+}
+
+TEST_F(Child, ItsEnvironmentIsTheOneGiven) {
+  options_.environment = {"A=1", "B=two words"};
+  ASSERT_TRUE(sh("echo $A; echo $B; echo ${HOME-none}").ok());
+  EXPECT_THAT(lines_, ElementsAre("1", "two words", "none"));
+}
+
 TEST_F(Child, OutputKeptOpenByOthersDoesNotHoldItUp) {
   const auto start = steady_clock::now();
   EXPECT_EQ(error_of("sleep 20 & exit 0"), "success");

@@ -36,16 +36,6 @@ class ImageBuilder : public testing::Test {
   TempDir dir_;
 };
 
-// An admin who asked for a shell must not silently get a reboot.
-TEST_F(ImageBuilder, WhatTheImageCannotDoIsRefused) {
-  CapturePlan plan = sample();
-  plan.failure_action = FailureAction::shell;
-  EXPECT_EQ(refusal(plan).code(), Errc::unsupported);
-  EXPECT_THAT(refusal(plan).message(), HasSubstr("failure_action shell"));
-  plan.failure_action = FailureAction::dump_to_rootfs;
-  EXPECT_EQ(refusal(plan).code(), Errc::unsupported);
-}
-
 TEST_F(ImageBuilder, APlanThatCannotBeReadBackIsRefused) {
   CapturePlan plan = sample();
   plan.targets.front().directory = "/var/../../crash";

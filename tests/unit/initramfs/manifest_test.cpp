@@ -16,6 +16,7 @@ CaptureRecord record() {
   record.hostname = "db1";
   record.target = "ext4 UUID=1";
   record.failed_before = {{"nfs host:/x", "no answer"}};
+  record.hooks = {{"kdump_pre", "/opt/pre", 3, "no (failed with status 3)", 1.5}};
   record.begun = 100;
   record.ended = 160;
   record.least_available_kib = 4096;
@@ -34,6 +35,11 @@ TEST(Manifest, BothSidesAreInIt) {
   EXPECT_EQ(manifest["state"], "complete");
   EXPECT_EQ(manifest["capture"]["failed_before"][0]["error"], "no answer");
   EXPECT_EQ(manifest["capture"]["end"], 160);
+  EXPECT_EQ(manifest["capture"]["hooks"][0], json({{"hook", "kdump_pre"},
+                                                   {"program", "/opt/pre"},
+                                                   {"status", 3},
+                                                   {"error", "no (failed with status 3)"},
+                                                   {"seconds", 1.5}}));
 }
 
 TEST(Manifest, IsWrittenWithoutMakedumpsPart) {

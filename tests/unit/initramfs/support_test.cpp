@@ -42,6 +42,11 @@ const Files kFine[] = {
     {"dracut_args --mount \"/dev/a /b ext4 noatime\"", ""},
     {"", "targets:\n - kdump.conf\n - ext4: /dev/vda1"},
     {"", "targets: [{path: /a}, {xfs: /dev/vda1, path: /a, stall_limit: 1min}]"},
+    {"kdump_pre /a\nkdump_post /b\nkdump_emergency /c", ""},
+    {"failure_action shell", ""},
+    {"fence_kdump_nodes a\nfence_kdump_args -c 0", ""},
+    {"default dump_to_rootfs", ""},
+    {"extra_bins /a /b\nextra_modules a b", ""},
     {"", "limits: {stall: 1min, capture: 1h}\nspace: {keep_free: 1G, when_short: refuse}"},
 };
 
@@ -62,17 +67,7 @@ struct Refused {
 };
 
 const Refused kRefused[] = {
-    {{"kdump_pre /a", ""}, "kdump.conf:1: ", "kdump_pre is not supported"},
-    {{"kdump_post /a", ""}, "kdump.conf:1: ", "kdump_post is not supported"},
-    {{"kdump_emergency /a", ""}, "kdump.conf:1: ", "kdump_emergency is not supported"},
-    {{"extra_bins /a", ""}, "kdump.conf:1: ", "extra_bins is not supported"},
-    {{"extra_modules a", ""}, "kdump.conf:1: ", "extra_modules is not supported"},
-    {{"fence_kdump_nodes a", ""}, "kdump.conf:1: ", "fence_kdump_nodes is not supported"},
     {{"fence_kdump_args a", ""}, "kdump.conf:1: ", "fence_kdump_args is not supported"},
-    {{"failure_action shell", ""}, "kdump.conf:1: ", "failure_action shell is not supported"},
-    {{"default dump_to_rootfs", ""},
-     "kdump.conf:1: ",
-     "failure_action dump_to_rootfs is not supported"},
     {{"core_collector cp --sparse=always", ""},
      "kdump.conf:1: ",
      "core_collector cp is not supported"},
@@ -93,7 +88,7 @@ TEST(Support, Refused) {
 }
 
 TEST(Support, EveryGapIsNamed) {
-  const auto settings = loaded({"kdump_pre /a\nkdump_post /b\n", ""});
+  const auto settings = loaded({"fence_kdump_args a\ncore_collector cp\n", ""});
   ASSERT_TRUE(settings);
   EXPECT_EQ(unsupported_settings(*settings).size(), 2U);
 }
