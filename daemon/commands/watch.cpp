@@ -1,6 +1,7 @@
 // kdumpctl _watch: what kdumpd is to look at because of the settings. Not for people.
 #include <cstdio>
 
+#include "daemon/arm/arm.h"
 #include "daemon/commands/command.h"
 #include "daemon/watch/watch_list.h"
 #include "initramfs/block_device.h"
@@ -53,6 +54,17 @@ void add_target(const Host& host, const Settings& settings, const Target& target
   }
 }
 
+// What goes into the image: an update may replace a library, or the interpreter of a hook. Modules
+// are left out, as their lists in the directory that is watched anyway change with them.
+void add_inputs(const Host& host, WatchList& list) {
+  const auto plan = plan_arming(host);
+  if (!plan) return;
+  const auto recipe = planned_recipe(host, *plan);
+  if (!recipe) return;
+  for (const ImageInput& input : recipe->inputs)
+    if (input.kind != ImageInput::Kind::module) add_file(list, input.source);
+}
+
 int print_watch_list(const Host& host) {
   const auto loaded = load_settings(host.paths.config_files());
   if (!loaded) return 1;  // said when it is armed with, not here
@@ -70,6 +82,7 @@ int print_watch_list(const Host& host) {
     list.directories.push_back(host.paths.modules(settings.sysconfig.kernel_release));
   for (const Target& target : settings.targets)
     add_target(host, settings, target, list);
+  add_inputs(host, list);
   std::fputs(encode(list).c_str(), stdout);
   return std::fflush(stdout) == 0 ? 0 : 1;
 }
