@@ -14,8 +14,7 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-const std::filesystem::path kRepository =
-    std::filesystem::path(__FILE__).parent_path() / "../../..";
+const std::filesystem::path kRepository = std::filesystem::path(KDUMP_SOURCE_DIR);
 
 Draft parsed(std::string_view text) {
   Draft draft;

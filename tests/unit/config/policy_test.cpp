@@ -42,7 +42,7 @@ TEST(Policy, NothingChangesNothing) {
 }
 
 TEST(Policy, ShippedFileIsTheDefaultsInComments) {
-  const auto path = std::filesystem::path(__FILE__).parent_path() / "../../../config/policy.yaml";
+  const auto path = std::filesystem::path(KDUMP_SOURCE_DIR) / "config/policy.yaml";
   std::ifstream file(path);
   const std::string text(std::istreambuf_iterator<char>(file), {});
   ASSERT_FALSE(text.empty());

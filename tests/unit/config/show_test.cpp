@@ -31,7 +31,8 @@ TEST(Show, EverySetting) {
       "fence_kdump_nodes n1 n2\nfence_kdump_args -p 1\nauto_reset_crashkernel no\n",
       "targets:\n - kdump.conf\n - sftp: a@b\n   port: 23\n   key: /key\n   path: /p\n"
       "   stall_limit: 1min\n"
-      "limits: {stall: 2min, capture: 1h}\nspace: {keep_free: 1GiB, when_short: refuse}\n"
+      "limits: {stall: 2min, capture: 1h, hook: 3min}\nspace: {keep_free: 1GiB, when_short: "
+      "refuse}\n"
       "retention: {keep: 1, max_bytes: 2GiB, max_age: 3d}\nnaming: 'x{time}'\nimage: native\n"
       "notify: [/bin/n, 'o p']\nprove_every: 2d\n",
       "KDUMP_KERNELVER=1\nKDUMP_COMMANDLINE=ro\nKDUMP_COMMANDLINE_REMOVE=\nKDUMP_COMMANDLINE_"
@@ -61,6 +62,7 @@ TEST(Show, EverySetting) {
       {"auto_reset_crashkernel", "no .*kdump.conf:16"},
       {"limits.stall", "2min .*policy.yaml:8"},
       {"limits.capture", "1h .*policy.yaml:8"},
+      {"limits.hook", "3min .*policy.yaml:8"},
       {"space.keep_free", "1GiB .*policy.yaml:9"},
       {"space.when_short", "refuse .*policy.yaml:9"},
       {"retention.keep", "1 .*policy.yaml:10"},

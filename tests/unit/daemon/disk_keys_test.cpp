@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <string>
+#include <vector>
 
 #include "tests/unit/daemon/fake_host.h"
 
@@ -37,8 +39,8 @@ class EncryptedTarget : public FakeHost {
 TEST(DiskKeys, AKeyFileOfCrypttabGoesIntoTheImage) {
   EncryptedTarget fake;
   fake.write("/etc/keys/crash", "secret");
-  for (const std::string line :
-       {"crash UUID=" + kUuid + " /etc/keys/crash luks", "crash /dev/sdb \"/etc/keys/crash\""}) {
+  for (const std::string& line : std::vector<std::string>{
+           "crash UUID=" + kUuid + " /etc/keys/crash luks", "crash /dev/sdb \"/etc/keys/crash\""}) {
     fake.write("/etc/crypttab", "# name device key\nother UUID=x /etc/other luks\n" + line + "\n");
     const auto keys = fake.keys();
     ASSERT_TRUE(keys) << keys.error().message();
@@ -53,10 +55,10 @@ TEST(DiskKeys, AKeyFileOfCrypttabGoesIntoTheImage) {
 TEST(DiskKeys, NobodyTypesAPassphraseAfterACrash) {
   EncryptedTarget fake;
   fake.write("/etc/keys/crash", "secret");
-  for (const std::string line :
-       {"", "crash UUID=" + kUuid + " none luks", "crash UUID=" + kUuid + " - luks",
-        "crash UUID=" + kUuid, "crash UUID=" + kUuid + " /dev/urandom swap",
-        "#crash UUID=" + kUuid + " /etc/keys/crash luks"}) {
+  for (const std::string& line : std::vector<std::string>{
+           "", "crash UUID=" + kUuid + " none luks", "crash UUID=" + kUuid + " - luks",
+           "crash UUID=" + kUuid, "crash UUID=" + kUuid + " /dev/urandom swap",
+           "#crash UUID=" + kUuid + " /etc/keys/crash luks"}) {
     fake.write("/etc/crypttab", line + "\n");
     const auto keys = fake.keys();
     ASSERT_FALSE(keys) << line;
