@@ -84,7 +84,7 @@ class Host:
         """Arms `system`, crashes, and looks at what was saved. The disk may be slow from the crash on."""
         outcome = Outcome()
         log = log_dir() / f"peer-{self.kernel.release}-{system}-{crashkernel}.console"
-        cmdline = (f"console=ttyS0 no_timer_check panic=5 root=/dev/vda rw crashkernel={crashkernel} "
+        cmdline = (f"console=ttyS0 panic=5 root=/dev/vda rw crashkernel={crashkernel} "
                    f"guest.arm={system} guest.fill={fill}")
         machine = qemu.Machine(self.kernel, self.work / "boot.img", cmdline, [self.disk], self.work / "ram", 2048, self.work, log,
                                self.accel)

@@ -157,6 +157,8 @@ class Machine:
             cpu = cpu.replace("max", "host", 1)
         memory, cpus = (f"{memory_mib},slots=4,maxmem=8G", "2,maxcpus=4,sockets=4") if hotplug else (memory_mib, 2)
         self.cpu_type = f"{cpu.split(',')[0]}-x86_64-cpu"
+        # Under load an emulated timer ticks too seldom for the kernel's check of the IO-APIC, which then panics.
+        cmdline = f"{cmdline} no_timer_check"
         command = [QEMU, "-M", "pc,memory-backend=ram", *accel_options, "-cpu", cpu, "-smp", str(cpus), "-m", str(memory),
                    "-object", f"memory-backend-file,id=ram,size={memory_mib}M,mem-path={ram},share=on",
                    "-display", "none", "-no-reboot", *network, "-monitor", "none",
