@@ -14,8 +14,8 @@
 #include "daemon/arm/arming_state.h"
 #include "daemon/arm/kernel_image.h"
 #include "daemon/host/host.h"
-#include "initramfs/capture_plan.h"
-#include "initramfs/freshness.h"
+#include "initramfs/image/freshness.h"
+#include "initramfs/plan/capture_plan.h"
 
 namespace kdump {
 

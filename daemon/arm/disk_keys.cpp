@@ -8,7 +8,7 @@
 
 #include "daemon/crashkernel/crypttab.h"
 #include "daemon/crashkernel/luks.h"
-#include "initramfs/unlock.h"
+#include "initramfs/capture/unlock.h"
 #include "makedump/base/fd.h"
 #include "makedump/base/units.h"
 

@@ -6,7 +6,7 @@
 
 #include "config/settings.h"
 #include "daemon/host/host_paths.h"
-#include "initramfs/image_recipe.h"
+#include "initramfs/image/image_recipe.h"
 #include "makedump/base/result.h"
 
 namespace kdump {

@@ -7,8 +7,8 @@
 #include <unistd.h>
 
 #include "daemon/arm/kexec_busy.h"
-#include "initramfs/digest.h"
-#include "initramfs/image_record.h"
+#include "initramfs/image/digest.h"
+#include "initramfs/image/image_record.h"
 #include "makedump/base/fd.h"
 
 namespace kdump {

@@ -5,7 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "initramfs/random_seed.h"
+#include "initramfs/capture/random_seed.h"
 #include "makedump/base/fd.h"
 
 namespace kdump {

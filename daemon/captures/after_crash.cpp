@@ -13,7 +13,7 @@
 #include "daemon/host/journal.h"
 #include "daemon/host/message_ids.h"
 #include "daemon/host/program.h"
-#include "initramfs/manifest.h"
+#include "initramfs/plan/manifest.h"
 #include "makedump/base/log.h"
 #include "makedump/base/units.h"
 

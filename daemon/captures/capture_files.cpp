@@ -7,7 +7,7 @@
 #include <memory>
 #include <unistd.h>
 
-#include "initramfs/manifest.h"
+#include "initramfs/plan/manifest.h"
 
 namespace kdump {
 

@@ -9,7 +9,7 @@
 #include "daemon/captures/capture_files.h"
 #include "daemon/captures/capture_manifest.h"
 #include "daemon/captures/places.h"
-#include "initramfs/manifest.h"
+#include "initramfs/plan/manifest.h"
 
 namespace kdump {
 

@@ -4,7 +4,7 @@
 #include <sys/stat.h>
 #include <sys/utsname.h>
 
-#include "initramfs/mounted.h"
+#include "initramfs/image/mounted.h"
 
 namespace kdump {
 

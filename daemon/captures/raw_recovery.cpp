@@ -13,9 +13,9 @@
 
 #include "daemon/captures/capture_text.h"
 #include "daemon/captures/places.h"
-#include "initramfs/block_device.h"
-#include "initramfs/manifest.h"
-#include "initramfs/raw_format.h"
+#include "initramfs/plan/block_device.h"
+#include "initramfs/plan/manifest.h"
+#include "initramfs/plan/raw_format.h"
 #include "makedump/base/fd.h"
 #include "makedump/compress/crc32.h"
 #include "makedump/sink/checksum_sink.h"

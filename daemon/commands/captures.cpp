@@ -13,7 +13,7 @@
 #include "daemon/captures/retention.h"
 #include "daemon/captures/verify.h"
 #include "daemon/commands/command.h"
-#include "initramfs/manifest.h"
+#include "initramfs/plan/manifest.h"
 #include "makedump/base/log.h"
 #include "makedump/base/units.h"
 

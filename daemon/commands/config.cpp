@@ -10,7 +10,7 @@
 #include "config/settings.h"
 #include "config/show.h"
 #include "daemon/commands/command.h"
-#include "initramfs/support.h"
+#include "initramfs/image/support.h"
 #include "makedump/base/fd.h"
 #include "makedump/base/log.h"
 

@@ -4,7 +4,7 @@
 #include "daemon/arm/arm.h"
 #include "daemon/commands/command.h"
 #include "daemon/watch/watch_list.h"
-#include "initramfs/block_device.h"
+#include "initramfs/plan/block_device.h"
 #include "makedump/base/log.h"
 
 namespace kdump {

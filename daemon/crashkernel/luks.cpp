@@ -7,7 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
-#include "initramfs/unlock.h"
+#include "initramfs/capture/unlock.h"
 #include "makedump/base/fd.h"
 
 namespace kdump {

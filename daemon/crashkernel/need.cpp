@@ -9,7 +9,7 @@
 #include "daemon/crashkernel/defaults.h"
 #include "daemon/crashkernel/luks.h"
 #include "daemon/crashkernel/parameter.h"
-#include "initramfs/image_check.h"
+#include "initramfs/image/image_check.h"
 #include "makedump/base/units.h"
 
 namespace kdump {

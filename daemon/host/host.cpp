@@ -5,8 +5,8 @@
 #include <unistd.h>
 
 #include "daemon/host/program.h"
-#include "initramfs/dracut_image.h"
-#include "initramfs/dracut_recipe.h"
+#include "initramfs/image/dracut_image.h"
+#include "initramfs/image/dracut_recipe.h"
 
 namespace kdump {
 

@@ -7,7 +7,7 @@
 
 #include "daemon/arm/kexec.h"
 #include "daemon/host/host_paths.h"
-#include "initramfs/image_builder.h"
+#include "initramfs/image/image_builder.h"
 #include "makedump/base/result.h"
 
 namespace kdump {

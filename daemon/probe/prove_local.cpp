@@ -12,9 +12,12 @@
 
 #include "daemon/host/program.h"
 #include "daemon/probe/prove.h"
-#include "initramfs/block_device.h"
-#include "initramfs/mounted.h"
-#include "initramfs/mounts.h"
+#include "initramfs/capture/mount_nfs.h"
+#include "initramfs/capture/mounts.h"
+#include "initramfs/image/mounted.h"
+#include "initramfs/image/network_host.h"
+#include "initramfs/image/target.h"
+#include "initramfs/plan/block_device.h"
 #include "makedump/base/fd.h"
 #include "makedump/sink/sink.h"
 
@@ -136,21 +139,13 @@ Room prove_filesystem(const ProofJob& job, const Steps& steps) {
   });
 }
 
+// As the capture kernel will, not with mount.nfs: that knows of other ways.
 Room prove_nfs(const ProofJob& job, const Steps& steps) {
   return prove_mounted(job, steps, [&job](const std::string& where) -> Result<void> {
-    // Errors rather than a process that waits for ever.
-    std::string options = "soft,timeo=50,retrans=2,retry=0";
-    if (!job.target.options.empty()) options += "," + job.target.options;
-    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(job.limit);
-    KDUMP_TRY_ASSIGN(
-        const ProgramOutput mounted,
-        run_program(job.paths, {"mount", "-t", "nfs", "-o", options, job.target.nfs_source, where},
-                    seconds));
-    // What went wrong comes first; advice to read dmesg comes last.
-    if (mounted.status != 0)
-      return Error(Errc::io,
-                   "cannot be mounted: " + mounted.error.substr(0, mounted.error.find('\n')));
-    return {};
+    KDUMP_TRY_ASSIGN(TargetPlan plan, resolve_nfs_target(job.target, job.directory));
+    KDUMP_TRY_ASSIGN(plan.address, resolve_host(plan.host));
+    plan.stall_limit = std::chrono::duration_cast<std::chrono::seconds>(job.limit);
+    return try_to_mount_nfs(plan, where);
   });
 }
 

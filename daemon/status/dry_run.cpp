@@ -11,7 +11,7 @@
 #include "daemon/status/dump_size.h"
 #include "daemon/status/image_status.h"
 #include "daemon/status/signature.h"
-#include "initramfs/image_check.h"
+#include "initramfs/image/image_check.h"
 #include "makedump/base/units.h"
 
 namespace kdump {

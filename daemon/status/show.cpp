@@ -4,7 +4,7 @@
 
 #include "daemon/arm/arm.h"
 #include "daemon/status/host_status.h"
-#include "initramfs/image_choice.h"
+#include "initramfs/image/image_choice.h"
 #include "makedump/base/units.h"
 
 namespace kdump {

@@ -6,8 +6,8 @@
 #include <string_view>
 #include <unistd.h>
 
-#include "initramfs/capture.h"
-#include "initramfs/supervisor.h"
+#include "initramfs/capture/capture.h"
+#include "initramfs/capture/supervisor.h"
 #include "makedump/program.h"
 
 int main(int argc, char** argv) {

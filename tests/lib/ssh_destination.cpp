@@ -4,7 +4,7 @@
 //   ssh_destination sftp|ssh ADDRESS PORT USER KEY KNOWN_HOSTS DIRECTORY STALL_SECONDS FILE [LOG]
 //
 // FILE is a flattened dump, LOG the kernel's log.
-#include "initramfs/ssh_destination.h"
+#include "initramfs/capture/ssh_destination.h"
 
 #include <cstdio>
 #include <cstdlib>

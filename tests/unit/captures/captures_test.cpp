@@ -9,7 +9,7 @@
 #include "daemon/captures/capture_manifest.h"
 #include "daemon/captures/capture_text.h"
 #include "daemon/captures/verify.h"
-#include "initramfs/mounted.h"
+#include "initramfs/image/mounted.h"
 #include "makedump/compress/crc32.h"
 #include "tests/unit/temp_dir.h"
 

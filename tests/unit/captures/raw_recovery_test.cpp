@@ -7,7 +7,7 @@
 
 #include "daemon/captures/captures.h"
 #include "daemon/captures/verify.h"
-#include "initramfs/raw_format.h"
+#include "initramfs/plan/raw_format.h"
 #include "makedump/compress/crc32.h"
 #include "tests/unit/temp_dir.h"
 

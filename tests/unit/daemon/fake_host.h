@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "daemon/host/host.h"
-#include "initramfs/image_record.h"
+#include "initramfs/image/image_record.h"
 #include "makedump/base/bytes.h"
 
 namespace kdump {

@@ -1,5 +1,5 @@
 // What the admin's programs bring into the image.
-#include "initramfs/admin_programs.h"
+#include "initramfs/image/admin_programs.h"
 
 #include <gmock/gmock.h>
 #include <sys/stat.h>

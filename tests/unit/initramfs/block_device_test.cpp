@@ -1,4 +1,4 @@
-#include "initramfs/block_device.h"
+#include "initramfs/plan/block_device.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "initramfs/block_stack.h"
+#include "initramfs/image/block_stack.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

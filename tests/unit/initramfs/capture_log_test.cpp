@@ -1,4 +1,4 @@
-#include "initramfs/capture_log.h"
+#include "initramfs/capture/capture_log.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "initramfs/capture_plan.h"
+#include "initramfs/plan/capture_plan.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-#include "initramfs/child.h"
+#include "initramfs/capture/child.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-#include "initramfs/cpio.h"
+#include "initramfs/image/cpio.h"
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>

@@ -1,4 +1,4 @@
-#include "initramfs/device_modules.h"
+#include "initramfs/image/device_modules.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

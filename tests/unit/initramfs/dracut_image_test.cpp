@@ -1,4 +1,4 @@
-#include "initramfs/dracut_image.h"
+#include "initramfs/image/dracut_image.h"
 
 #include <algorithm>
 #include <filesystem>
@@ -7,10 +7,10 @@
 #include <map>
 #include <sys/stat.h>
 
-#include "initramfs/cpio.h"
-#include "initramfs/dracut_recipe.h"
-#include "initramfs/freshness.h"
-#include "initramfs/image_record.h"
+#include "initramfs/image/cpio.h"
+#include "initramfs/image/dracut_recipe.h"
+#include "initramfs/image/freshness.h"
+#include "initramfs/image/image_record.h"
 #include "makedump/base/fd.h"
 #include "tests/unit/temp_dir.h"
 

@@ -1,4 +1,4 @@
-#include "initramfs/dump_name.h"
+#include "initramfs/plan/dump_name.h"
 
 #include <gtest/gtest.h>
 

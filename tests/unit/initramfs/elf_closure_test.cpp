@@ -1,4 +1,4 @@
-#include "initramfs/elf_closure.h"
+#include "initramfs/image/elf_closure.h"
 
 #include <algorithm>
 #include <gtest/gtest.h>

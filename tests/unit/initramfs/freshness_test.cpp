@@ -1,5 +1,5 @@
 // An image tells what it was made of, whether it is whole, and what makes it outdated.
-#include "initramfs/freshness.h"
+#include "initramfs/image/freshness.h"
 
 #include <chrono>
 #include <csignal>
@@ -11,9 +11,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "initramfs/digest.h"
-#include "initramfs/elf_closure.h"
-#include "initramfs/image_builder.h"
+#include "initramfs/image/digest.h"
+#include "initramfs/image/elf_closure.h"
+#include "initramfs/image/image_builder.h"
 #include "tests/unit/temp_dir.h"
 
 namespace kdump {

@@ -1,5 +1,5 @@
 // The admin's programs around a capture: order, what they are told, and what their end means.
-#include "initramfs/hooks.h"
+#include "initramfs/capture/hooks.h"
 
 #include <chrono>
 #include <gmock/gmock.h>

@@ -1,4 +1,4 @@
-#include "initramfs/image_builder.h"
+#include "initramfs/image/image_builder.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

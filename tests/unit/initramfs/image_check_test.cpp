@@ -1,12 +1,12 @@
-#include "initramfs/image_check.h"
+#include "initramfs/image/image_check.h"
 
 #include <elf.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
-#include "initramfs/cpio.h"
-#include "initramfs/elf_closure.h"
-#include "initramfs/elf_file.h"
+#include "initramfs/image/cpio.h"
+#include "initramfs/image/elf_closure.h"
+#include "initramfs/image/elf_file.h"
 #include "makedump/compress/codec.h"
 #include "tests/unit/temp_dir.h"
 

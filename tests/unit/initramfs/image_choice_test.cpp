@@ -1,4 +1,4 @@
-#include "initramfs/image_choice.h"
+#include "initramfs/image/image_choice.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

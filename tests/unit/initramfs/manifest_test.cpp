@@ -1,4 +1,4 @@
-#include "initramfs/manifest.h"
+#include "initramfs/plan/manifest.h"
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>

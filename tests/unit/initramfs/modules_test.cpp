@@ -1,10 +1,10 @@
-#include "initramfs/modules.h"
+#include "initramfs/image/modules.h"
 
 #include <algorithm>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include "initramfs/module_file.h"
+#include "initramfs/image/module_file.h"
 #include "makedump/base/bytes.h"
 #include "tests/unit/temp_dir.h"
 

@@ -1,4 +1,4 @@
-#include "initramfs/mount_options.h"
+#include "initramfs/plan/mount_options.h"
 
 #include <gtest/gtest.h>
 #include <sys/mount.h>

@@ -1,6 +1,6 @@
 // The network of the capture kernel in real kernels' hands: network namespaces with veth pairs
 // stand in for hosts. What needs namespaces runs in a child that enters new ones.
-#include "initramfs/network.h"
+#include "initramfs/capture/network.h"
 
 #include <array>
 #include <cstdio>
@@ -13,9 +13,9 @@
 #include <thread>
 #include <unistd.h>
 
-#include "initramfs/capture_plan.h"
-#include "initramfs/network_host.h"
-#include "initramfs/rtnetlink.h"
+#include "initramfs/image/network_host.h"
+#include "initramfs/plan/capture_plan.h"
+#include "initramfs/plan/rtnetlink.h"
 #include "makedump/base/fd.h"
 #include "tests/unit/temp_dir.h"
 

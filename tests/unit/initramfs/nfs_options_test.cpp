@@ -1,5 +1,5 @@
 // How the capture kernel mounts what the host mounts, in the words of mount(2).
-#include "initramfs/nfs_options.h"
+#include "initramfs/plan/nfs_options.h"
 
 #include <gmock/gmock.h>
 

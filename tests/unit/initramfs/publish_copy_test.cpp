@@ -1,4 +1,4 @@
-#include "initramfs/publish_copy.h"
+#include "initramfs/capture/publish_copy.h"
 
 #include <gtest/gtest.h>
 #include <unistd.h>

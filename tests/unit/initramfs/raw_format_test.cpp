@@ -1,4 +1,4 @@
-#include "initramfs/raw_format.h"
+#include "initramfs/plan/raw_format.h"
 
 #include <functional>
 #include <gtest/gtest.h>

@@ -1,6 +1,6 @@
 // What cannot be done yet is refused at arming, by file and line. A case goes when its entry in
 // support.cpp goes.
-#include "initramfs/support.h"
+#include "initramfs/image/support.h"
 
 #include <gmock/gmock.h>
 

@@ -1,9 +1,9 @@
-#include "initramfs/unlock.h"
+#include "initramfs/capture/unlock.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "initramfs/supervisor.h"
+#include "initramfs/capture/supervisor.h"
 #include "tests/unit/temp_dir.h"
 
 namespace kdump {

@@ -1,0 +1,21 @@
+// The network of the capture kernel, brought up from the plan by kdump-capture itself.
+#pragma once
+
+#include <string>
+
+#include "initramfs/capture/supervisor.h"
+#include "initramfs/plan/network_plan.h"
+#include "makedump/base/result.h"
+
+namespace kdump {
+
+// What leads to `address`, or all of it for "": finds NICs by their MAC addresses, names them as
+// planned, sets up links, VLANs, addresses and routes. What is there already is left as it is, so
+// that every target calls it. The error names the interface.
+Result<void> bring_up_network(const NetworkPlan& plan, WorkerState& state,
+                              const std::string& address = "");
+
+// The local address that leads to another one, for {ip} in names; "127.0.0.1" if nothing does.
+std::string local_address_towards(const std::string& address);
+
+}  // namespace kdump
