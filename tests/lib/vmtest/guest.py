@@ -18,7 +18,7 @@ DUMP_LABEL = "kdump-target"
 
 # What a capture image may want to load, and the guest itself. Whole folders, so that libkmod has choices to make.
 MODULE_FOLDERS = ["arch/x86/crypto", "crypto", "lib", "fs", "mm",
-                  "drivers/virtio", "drivers/usb/common", "drivers/usb/core", "drivers/usb/host",
+                  "block", "drivers/virtio", "drivers/usb/common", "drivers/usb/core", "drivers/usb/host",
                   "drivers/usb/storage", "drivers/block", "drivers/ata", "drivers/scsi", "drivers/nvme", "drivers/char/hw_random",
                   "drivers/watchdog", "drivers/net/virtio_net.ko", "drivers/net/net_failover.ko", "net/core", "net/sunrpc",
                   "net/dns_resolver", "net/8021q", "net/802", "net/llc"]

@@ -78,7 +78,7 @@ class Job:
         """Where the captures are: walk() and fetch()."""
         if self.remote and self.remote.folder:
             return guest.HostFolder(self.remote.folder)
-        return guest.Ext4(disks[2] if self.has_target_disk else disks[0])
+        return guest.Ext4(disks[2] if self.has_target_disk and self.saved_on != "root" else disks[0])
 
     @property
     def title(self):
@@ -226,6 +226,8 @@ def _run(job, work, progress):
         if published:
             raise TestFailure(f"a dump that failed is there under its final name: {published}")
         check("no vmcore under its final name")
+        if job.nothing_saved:
+            return result
         _check_manifest_of_failure(disk, work, check)
         return result
     _check_files(job, kernel, disks, work, machine, result, check, progress)

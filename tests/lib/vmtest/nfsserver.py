@@ -14,7 +14,7 @@ from . import Skip, TestFailure, log_dir
 CLONE_NEWNS, CLONE_NEWNET = 0x00020000, 0x40000000
 
 CONFIG = """NFS_CORE_PARAM {{ Protocols = 3, 4; Enable_NLM = false; Enable_RQUOTA = false; mount_path_pseudo = true; }}
-NFSv4 {{ Graceless = true; Lease_Lifetime = 20; RecoveryBackend = fs; RecoveryRoot = {state}; Minor_Versions = 0, 1, 2; }}
+NFSv4 {{ Graceless = true; RecoveryBackend = fs; RecoveryRoot = {state}; Minor_Versions = 0, 1, 2; }}
 EXPORT {{ Export_Id = 1; Path = {folder}; Pseudo = /export; Access_Type = RW; Squash = No_Root_Squash; Protocols = {versions};
          Transports = TCP; SecType = sys; FSAL {{ Name = VFS; }} }}
 LOG {{ Default_Log_Level = EVENT; }}
