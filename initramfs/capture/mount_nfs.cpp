@@ -52,8 +52,8 @@ Result<void> try_to_mount_nfs(const TargetPlan& target, const std::string& mount
   int error = 0;
   for (const std::string& version : nfs_versions(target.mount_options)) {
     const std::string data = nfs_mount_data(target.mount_options, version, mount);
-    if (::mount(target.device.c_str(), mount_point.c_str(), "nfs",
-                MS_NOSUID | MS_NODEV | MS_NOEXEC, data.c_str()) == 0)
+    if (::mount(target.device.c_str(), mount_point.c_str(), "nfs", MS_NOSUID | MS_NODEV | MS_NOEXEC,
+                data.c_str()) == 0)
       return {};
     error = errno;
     if (error != EPROTONOSUPPORT && error != EINVAL) break;
