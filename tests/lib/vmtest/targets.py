@@ -21,7 +21,7 @@ BUSES = {
     "nvme": (["-device", "nvme,drive=t,serial=kdump-target"], "modprobe nvme;", "/dev/nvme0n1"),
     "ahci": (["-device", "ahci,id=ahci", "-device", "ide-hd,bus=ahci.0,drive=t,serial=kdump-target"],
              "modprobe ahci; modprobe sd_mod;", "/dev/sda"),
-    "usb": (["-device", "qemu-xhci", "-device", "usb-storage,drive=t,serial=kdump-target"],
+    "usb": (["-device", "qemu-xhci", "-device", "usb-storage,id=target,drive=t,serial=kdump-target"],
             "modprobe xhci_pci; modprobe usb-storage; modprobe sd_mod;", "/dev/sda"),
 }
 
