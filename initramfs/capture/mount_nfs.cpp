@@ -9,6 +9,7 @@
 
 #include "initramfs/capture/capture_log.h"
 #include "initramfs/capture/network.h"
+#include "initramfs/capture/supervisor.h"
 #include "initramfs/plan/nfs_options.h"
 
 namespace kdump {

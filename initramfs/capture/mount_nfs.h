@@ -3,11 +3,12 @@
 
 #include <string>
 
-#include "initramfs/capture/supervisor.h"
 #include "initramfs/plan/capture_plan.h"
 #include "makedump/base/result.h"
 
 namespace kdump {
+
+class WorkerState;
 
 // The network is up. A server that does not answer at once is asked again for a minute: it, or the
 // switch between us, may just be starting.

@@ -1,7 +1,9 @@
 // A target that is mounted: makedump itself writes to it.
 #include <cerrno>
 #include <chrono>
+#include <fcntl.h>
 #include <filesystem>
+#include <map>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -26,6 +28,7 @@ using std::chrono::steady_clock;
 constexpr seconds kTagLimit{30};     // for a virtiofs device to appear
 constexpr seconds kMountLimit{300};  // journal replay of a large file system on a slow disk
 constexpr seconds kQuickLimit{60};   // for what takes no time unless a disk hangs
+constexpr size_t kRoomForStory = 64 << 10;
 
 class MountedDestination final : public Destination {
  public:
@@ -85,9 +88,10 @@ class MountedDestination final : public Destination {
     state_.doing(("writing " + name).c_str(), kQuickLimit);
     const std::string path = directory_ + "/" + name;
     auto written = publish_file(path, as_bytes(text), 0600);
-    // The dump took all room there was: that of the file that is there already is left.
+    // The dump took all room there was, but for what was kept.
     if (!written && written.error().code() == Errc::no_space)
       if (overwrite_file(path, text)) return {};
+    if (written) keep_room(path, text.size());
     return written;
   }
 
@@ -101,6 +105,8 @@ class MountedDestination final : public Destination {
 
   Result<void> leave() override {
     state_.doing("syncing and unmounting the target", kMountLimit);
+    for (const auto& [path, size] : kept_)
+      (void)!::truncate(path.c_str(), static_cast<off_t>(size));
     if (::umount2(mount_point_.c_str(), 0) != 0)
       return Error::from_errno("unmounting " + target_.name());
     return {};
@@ -125,11 +131,26 @@ class MountedDestination final : public Destination {
     }
   }
 
-  // In place, without asking for a block where one is enough.
-  static Result<void> overwrite_file(const std::string& path, std::string_view text) {
+  // For what will be told in this file when the dump has taken all room. Not every file system can.
+  void keep_room(const std::string& path, size_t size) {
+    const auto fd = open_file(path, O_WRONLY | O_NOFOLLOW);
+    if (!fd || ::fallocate(fd->get(), FALLOC_FL_KEEP_SIZE, 0,
+                           static_cast<off_t>(size + kRoomForStory)) != 0)
+      return;
+    kept_[path] = size;
+  }
+
+  // In place, and only if it has the room: half a story is worse than the one of before.
+  Result<void> overwrite_file(const std::string& path, std::string_view text) {
     KDUMP_TRY_ASSIGN(const Fd fd, open_file(path, O_WRONLY | O_NOFOLLOW));
+    const auto size = static_cast<off_t>(text.size());
+    if (::fallocate(fd.get(), FALLOC_FL_KEEP_SIZE, 0, size) != 0 && errno != EOPNOTSUPP)
+      return Error::from_errno(path);
     KDUMP_TRY(pwrite_all(fd, as_bytes(text), FileOffset(0), path));
-    if (::ftruncate(fd.get(), static_cast<off_t>(text.size())) != 0 || ::fsync(fd.get()) != 0)
+    if (const auto kept = kept_.find(path); kept != kept_.end()) kept->second = text.size();
+    struct stat now {};
+    if (::fstat(fd.get(), &now) != 0 || (now.st_size > size && ::ftruncate(fd.get(), size) != 0) ||
+        ::fsync(fd.get()) != 0)
       return Error::from_errno(path);
     return {};
   }
@@ -137,7 +158,8 @@ class MountedDestination final : public Destination {
   const TargetPlan& target_;
   WorkerState& state_;
   const std::string mount_point_;
-  std::string directory_;  // of the capture, in this kernel
+  std::string directory_;               // of the capture, in this kernel
+  std::map<std::string, size_t> kept_;  // files with room behind their end, and their sizes
 };
 
 }  // namespace
