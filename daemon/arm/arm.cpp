@@ -93,17 +93,6 @@ void remove_leftovers(const HostPaths& paths) {
   }
 }
 
-// An image that dracut builds does not take them yet: what would silently not run is refused.
-Result<void> check_dracut_programs(const ArmPlan& plan) {
-  const bool shell = plan.settings.failure_action == FailureAction::shell;
-  if (plan.programs.empty() && !shell) return {};
-  return Error(Errc::unsupported,
-               (shell ? "failure_action shell" : plan.programs.front().origin) +
-                   ": the target needs a capture image that dracut builds, and hooks, extra_bins "
-                   "and a shell are not taken into those yet: remove it, or name a target on a "
-                   "plain device");
-}
-
 ImageOptions image_options(const Host& host, const ArmPlan& plan) {
   ImageOptions options;
   options.kernel_release = plan.kernel.release;
@@ -171,7 +160,6 @@ Result<ArmPlan> plan_arming(const Host& host) {
     KDUMP_TRY_ASSIGN(DiskKeys keys, disk_keys(host.paths, plan.settings, plan.reserved));
     std::ranges::move(keys.warnings, std::back_inserter(plan.warnings));
   }
-  if (plan.capture.image == ImageKind::dracut) KDUMP_TRY(check_dracut_programs(plan));
   if (plan.capture.image != ImageKind::dracut && !plan.settings.dracut_args.empty())
     plan.warnings.push_back(loaded.origins["dracut_args"] +
                             ": dracut_args has no effect: the capture image is not built by "

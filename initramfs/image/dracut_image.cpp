@@ -59,7 +59,8 @@ Result<void> stage(const std::string& root, const std::string& image_path, mode_
 }
 
 bool is_staged(const ImageInput& input) {
-  return input.kind == ImageInput::Kind::file && input.mode != 0;
+  return input.mode != 0 && input.image_path != kCapturePath &&
+         (input.kind == ImageInput::Kind::file || input.kind == ImageInput::Kind::program);
 }
 
 // Files that are ours to bring along, in a tree that dracut includes as it is. What decides only

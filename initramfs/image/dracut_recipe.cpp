@@ -8,10 +8,9 @@
 #include "config/words.h"
 #include "initramfs/image/block_stack.h"
 #include "initramfs/image/dracut_image.h"
-#include "initramfs/image/elf_closure.h"
 #include "initramfs/image/image_choice.h"
 #include "initramfs/image/module_file.h"
-#include "initramfs/image/recipe_modules.h"
+#include "initramfs/image/recipe_parts.h"
 #include "initramfs/plan/block_device.h"
 
 namespace kdump {
@@ -108,7 +107,11 @@ class Builder {
       return Error(Errc::not_found, std::string(kOurModule) +
                                         ": kdumpd's dracut module is not there: install kdumpd "
                                         "again");
-    KDUMP_TRY(add_programs());
+    KDUMP_TRY(add_programs(recipe_, plan_, options_, kCapturePath));
+    // dracut finds their libraries by itself.
+    for (const ImageInput& input : recipe_.inputs)
+      if (input.kind == ImageInput::Kind::program && input.image_path != kCapturePath)
+        programs_.insert(input.source);
     for (const TargetPlan& target : plan_.targets)
       if (target.filesystem != "virtiofs" &&
           (target.kind == TargetKind::filesystem || target.kind == TargetKind::raw))
@@ -123,16 +126,6 @@ class Builder {
   }
 
  private:
-  Result<void> add_programs() {
-    const std::string capture = options_.programs_directory + "/" + capture_program(plan_);
-    recipe_.inputs.push_back({ImageInput::Kind::program, capture, kCapturePath, 0755, ""});
-    KDUMP_TRY_ASSIGN(const auto libraries, elf_closure({capture}));
-    for (const ElfDependency& library : libraries)
-      recipe_.inputs.push_back(
-          {ImageInput::Kind::library, library.source, library.image_path, 0755, ""});
-    return {};
-  }
-
   // What the target's device stands on, and what each of these layers needs.
   Result<void> add_stack(const TargetPlan& target) {
     BlockDeviceSearch search(target.device);
@@ -181,6 +174,10 @@ class Builder {
               // Packed by us, in a form that every kernel of this host takes.
               "--no-compress", "--nofscks", "--modules", "kdumpd " + joined(dracut_modules_)};
     if (!drivers_.empty()) add_argument("--add-drivers", joined(drivers_));
+    // No device asks udev for these.
+    if (!options_.extra_modules.empty())
+      add_argument("--force-drivers",
+                   joined({options_.extra_modules.begin(), options_.extra_modules.end()}));
     for (const std::string& device : devices_)
       add_argument("--add-device", device);
     for (const std::string& program : programs_)

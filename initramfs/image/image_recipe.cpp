@@ -11,7 +11,7 @@
 #include "initramfs/image/elf_closure.h"
 #include "initramfs/image/module_file.h"
 #include "initramfs/image/modules.h"
-#include "initramfs/image/recipe_modules.h"
+#include "initramfs/image/recipe_parts.h"
 #include "initramfs/plan/block_device.h"
 #include "initramfs/plan/mount_options.h"
 #include "initramfs/plan/nfs_options.h"
@@ -232,10 +232,12 @@ Error named(Error error, const std::vector<std::string>& programs) {
   return error;
 }
 
-Result<void> add_programs(ImageRecipe& recipe, const CapturePlan& plan,
-                          const ImageOptions& options) {
+}  // namespace
+
+Result<void> add_programs(ImageRecipe& recipe, const CapturePlan& plan, const ImageOptions& options,
+                          const std::string& capture_path) {
   const std::string capture = below(options.programs_directory, capture_program(plan));
-  recipe.inputs.push_back({ImageInput::Kind::program, capture, "/init", 0755, ""});
+  recipe.inputs.push_back({ImageInput::Kind::program, capture, capture_path, 0755, ""});
   std::vector<std::string> programs = {capture};
   KDUMP_TRY_ASSIGN(const auto files,
                    admin_files(options.programs, plan.failure_action == FailureAction::shell));
@@ -251,6 +253,8 @@ Result<void> add_programs(ImageRecipe& recipe, const CapturePlan& plan,
         {ImageInput::Kind::library, library.source, library.image_path, 0755, ""});
   return {};
 }
+
+namespace {
 
 // Where the kernel looks for a file that a driver asks for, in its order; "" for what is not here:
 // drivers name files for all hardware they know.
@@ -318,7 +322,7 @@ Result<ImageRecipe> image_recipe(const CapturePlan& plan, const ImageOptions& op
   recipe.kernel_release = options.kernel_release;
   recipe.plan = encode(plan);
   recipe.zstd = can_unpack_zstd(options);
-  KDUMP_TRY(add_programs(recipe, plan, options));
+  KDUMP_TRY(add_programs(recipe, plan, options, "/init"));
   KDUMP_TRY(add_modules(recipe, plan, options));
   for (const ExtraFile& file : options.extra_files)
     recipe.inputs.push_back({ImageInput::Kind::file, file.source, file.image_path, file.mode, ""});

@@ -104,6 +104,21 @@ TEST_F(DracutImage, IsPublishedWithItsRecord) {
   EXPECT_THAT(left_in_state(), testing::ElementsAre("dracut.log", "image"));
 }
 
+TEST_F(DracutImage, BringsProgramsOfTheAdminAlong) {
+  recipe_.inputs.push_back(
+      {ImageInput::Kind::file, dir_.write("before", "#!/bin/sh\n"), "/opt/before", 0755, ""});
+  recipe_.inputs.push_back(
+      {ImageInput::Kind::program, dir_.write("tool", "\177ELF"), "/usr/bin/tool", 0755, ""});
+  recipe_.inputs.push_back(
+      {ImageInput::Kind::library, dir_.write("lib", "\177ELF"), "/lib/lib", 0755, ""});
+  const auto report = build_dracut_image(recipe_, output_, dracut(kWhole));
+  ASSERT_TRUE(report) << report.error().message();
+  EXPECT_EQ(modes_.at("/opt/before"), 0755u);
+  EXPECT_EQ(modes_.at("/usr/bin/tool"), 0755u);
+  EXPECT_FALSE(modes_.contains("/lib/lib")) << "dracut knows where its loader finds it";
+  EXPECT_FALSE(modes_.contains("/usr/bin/kdump-capture")) << "its module brings that";
+}
+
 TEST_F(DracutImage, WordsOfTheAdminComeLastAndStayWhole) {
   EXPECT_TRUE(dracut_command(ImageRecipe()).empty());
   add_dracut_words(recipe_, {"--omit-drivers", "cfg80211 snd", "it's"});
