@@ -96,6 +96,7 @@ Result<CopyReport> run_copy(const Job& job) {
   for (uint64_t at = 0; at < size;) {
     KDUMP_TRY_ASSIGN(const size_t copied, copier.copy_block(at));
     if (copied == 0) break;
+    if (at == 0) KDUMP_TRY(sink->secure());
     at += copied;
     progress.update(at / kPage, copier.report.written);
   }

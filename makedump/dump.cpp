@@ -271,6 +271,7 @@ Result<Summary> run_dump(const Job& job) {
     const PageSet kept =
         only_window ? std::move(*only_window) : filter.kept_in(memory, window, counted_before);
     KDUMP_TRY(write_bitmaps(sink, plan, frames, kept));
+    KDUMP_TRY(sink.secure());
     KDUMP_TRY(packer.pack(
         kept, [&](uint64_t done) { progress.update(done, packer.totals().written_to); }));
   }

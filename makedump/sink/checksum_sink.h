@@ -17,6 +17,7 @@ class ChecksumSink final : public Sink {
   [[nodiscard]] const std::string& name() const override { return sink_.name(); }
   Result<void> write_at(FileOffset at, Bytes bytes) override;
   Result<void> extend_to(uint64_t bytes) override;
+  Result<void> secure() override { return sink_.secure(); }
   Result<void> commit() override { return sink_.commit(); }
   void discard() override { sink_.discard(); }
 

@@ -86,7 +86,6 @@ class FileSink final : public Sink {
     if (!end || *end > static_cast<uint64_t>(INT64_MAX))
       return Error(Errc::internal, temporary_ + ": write at " + hex(at) + ": no such offset");
     KDUMP_TRY(pwrite_all(fd_, bytes, at, temporary_));
-    if (written_ == 0) KDUMP_TRY(put_name_on_disk());
     size_ = std::max(size_, *end);
     written_ = std::max(written_, *end);
     if (writes_back_) return write_back_behind();
@@ -102,6 +101,11 @@ class FileSink final : public Sink {
     return {};
   }
 
+  Result<void> secure() override {
+    if (::fsync(fd_.get()) != 0) return Error::from_errno(temporary_ + ": fsync");
+    return sync_parent_directory(path_);
+  }
+
   Result<void> commit() override {
     if (::fsync(fd_.get()) != 0) return Error::from_errno(temporary_ + ": fsync");
     KDUMP_TRY(publish());
@@ -111,13 +115,6 @@ class FileSink final : public Sink {
   void discard() override { (void)::unlink(temporary_.c_str()); }
 
  private:
-  // A dump that is cut off in its first seconds, by power or by its disk, is found by its name.
-  [[nodiscard]] Result<void> put_name_on_disk() const {
-    if (::fsync(fd_.get()) != 0 && errno != EINVAL)
-      return Error::from_errno(temporary_ + ": fsync");
-    return sync_parent_directory(path_);
-  }
-
   // Page data comes in the order of the file, so what lies before the highest byte is written for
   // good but for headers and descriptors; those are few, and commit() syncs everything.
   Result<void> write_back_behind() {

@@ -23,6 +23,9 @@ class Sink {
   virtual Result<void> write_at(FileOffset at, Bytes bytes) = 0;
   // The file is at least this long from now on.
   virtual Result<void> extend_to(uint64_t bytes) = 0;
+  // What was written so far is found on stable storage, under its incomplete name, whatever happens
+  // next to power or disk. Streams leave that to whoever takes them.
+  virtual Result<void> secure() { return {}; }
   // Everything written is on stable storage and the final name exists. The last call but the
   // destructor.
   virtual Result<void> commit() = 0;
