@@ -178,6 +178,6 @@ bool finish(WorkerState& state) {
 
 }  // namespace
 
-const Steps kCaptureSteps = {prepare, attempt, finish};
+const CaptureSteps kCaptureSteps = {prepare, attempt, finish};
 
 }  // namespace kdump

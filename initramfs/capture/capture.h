@@ -5,6 +5,6 @@
 
 namespace kdump {
 
-extern const Steps kCaptureSteps;
+extern const CaptureSteps kCaptureSteps;
 
 }  // namespace kdump

@@ -248,7 +248,7 @@ bool run_step(bool (*step)(WorkerState&), WorkerState& state, int64_t limit_ms, 
   return done;
 }
 
-void try_target(const Steps& steps, unsigned target, WorkerState& state, int64_t limit_ms,
+void try_target(const CaptureSteps& steps, unsigned target, WorkerState& state, int64_t limit_ms,
                 Watchdog& watchdog) {
   Reason reason{};
   state.begin_attempt(target);
@@ -261,7 +261,7 @@ void try_target(const Steps& steps, unsigned target, WorkerState& state, int64_t
 }
 
 // One target after the other, until one has the dump.
-void try_targets(const Steps& steps, WorkerState& state, Watchdog& watchdog) {
+void try_targets(const CaptureSteps& steps, WorkerState& state, Watchdog& watchdog) {
   const int64_t limit = state.capture_limit().count();
   const int64_t limit_ms = limit == 0 ? 0 : now_ms() + limit * 1000;
   const unsigned number = state.targets();
@@ -326,7 +326,7 @@ const char* WorkerState::failure(unsigned target) const {
   return target < kMostTargets ? failures_[target].data() : "";
 }
 
-void supervise(const Steps& steps, Role role) {
+void supervise(const CaptureSteps& steps, Role role) {
   open_standard_files();
   if (role == Role::init) {
     const auto mounted = mount_kernel_filesystems();

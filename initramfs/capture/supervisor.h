@@ -78,7 +78,7 @@ class WorkerState {
 };
 
 // Each runs in a child of its own and returns whether it did what it is for.
-struct Steps {
+struct CaptureSteps {
   bool (*prepare)(WorkerState& state);  // reads the plan; makes devices and network ready
   bool (*attempt)(WorkerState& state);  // saves to the target state.attempt()
   bool (*finish)(WorkerState& state);   // after all attempts, whatever came out
@@ -90,6 +90,6 @@ enum class Role {
 };
 
 // Runs the steps and then ends this machine's second life; never returns.
-[[noreturn]] void supervise(const Steps& steps, Role role);
+[[noreturn]] void supervise(const CaptureSteps& steps, Role role);
 
 }  // namespace kdump
