@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""Behind tests/run: builds, finds the tests, runs them one after the other, and says how it went.
+"""Behind tests/run: builds, finds the tests, runs them, and says how it went. One after the other, but for those in virtual
+machines: an emulated guest keeps little more than one CPU busy, so as many run side by side as there are CPUs and memory for.
 
 Every executable file in tests/<kind>/ is a test; makers of test data, named mk…, and anything with a dot in its name are
 not. It runs from the repository's root with the build to test in
@@ -15,6 +16,7 @@ Without a "run" line it runs once, without arguments. Kinds in ONLY_ALL run only
 """
 
 import argparse
+import concurrent.futures
 import os
 import pathlib
 import re
@@ -31,6 +33,7 @@ LOGS = REPO / "build" / "test-logs"
 KINDS = ["lint", "unit", "golden", "cli", "oracle", "fuzz", "packaging", "vm", "bench"]  # cheap ones first; others follow by name
 ONLY_ALL = {"bench"}
 SKIP = 77
+GUEST_GIB = 5  # what a test in a virtual machine may take, its files in the page cache included
 
 
 def say(text=""):
@@ -41,6 +44,7 @@ class Test:
     def __init__(self, name, command, timeout=600, build="build", counts_itself=False):
         self.name, self.command, self.timeout, self.build = name, command, timeout, build
         self.counts_itself = counts_itself  # ctest: its own tests are counted, not the one run
+        self.process = None
         self.outcome, self.why, self.seconds = "", "", 0.0
         self.passed = self.failed = self.skipped = 0
 
@@ -53,15 +57,12 @@ class Test:
             environment.setdefault("CMAKE_CXX_COMPILER_LAUNCHER", "ccache")
         start = time.monotonic()
         with open(log, "w") as out:
-            process = subprocess.Popen(self.command, cwd=REPO, env=environment, stdin=subprocess.DEVNULL, stdout=out,
-                                       stderr=subprocess.STDOUT, start_new_session=True)
+            process = self.process = subprocess.Popen(self.command, cwd=REPO, env=environment, stdin=subprocess.DEVNULL, stdout=out,
+                                                      stderr=subprocess.STDOUT, start_new_session=True)
             try:
                 status = process.wait(self.timeout)
             except subprocess.TimeoutExpired:
                 status = None
-            except KeyboardInterrupt:
-                os.killpg(process.pid, signal.SIGTERM)
-                raise
             # A test's own children (a QEMU, say) do not outlive it.
             try:
                 os.killpg(process.pid, signal.SIGTERM if status is None else signal.SIGKILL)
@@ -91,8 +92,11 @@ class Test:
             elif status == 0:  # an empty test suite is not a passed one
                 self.outcome, self.passed, self.failed, self.why = "failed", 0, 1, "ctest found no tests"
         if self.outcome == "failed":
-            say("\n".join("    " + line for line in lines[-60:]))
-            say(f"    (all of it: {log.relative_to(REPO)})")
+            say("\n".join([*("    " + line for line in lines[-60:]), f"    (all of it: {log.relative_to(REPO)})"]))
+
+    def stop(self):
+        if self.process and self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGTERM)
 
 
 def discovered(everything):
@@ -142,6 +146,11 @@ def plan(options):
     return tests
 
 
+def guest_lanes():
+    memory_gib = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") >> 30
+    return max(1, min(os.cpu_count() or 1, memory_gib // GUEST_GIB))
+
+
 def main():
     parser = argparse.ArgumentParser(prog="tests/run", description="Builds kdumpd and runs its tests.")
     parser.add_argument("--all", action="store_true", help="the long ones too")
@@ -154,27 +163,39 @@ def main():
         return 0
 
     begin = time.monotonic()
-    done, broken = [], set()
-    for number, test in enumerate(tests, 1):
+    broken = set()
+
+    def run(number, test):
         say(f"[{number}/{len(tests)}] {test.name} …")
         if test.build in broken:
             test.outcome, test.skipped, test.why = "skipped", 1, f"{test.build} was not built"
         else:
-            try:
-                test.run()
-            except KeyboardInterrupt:
-                say("interrupted")
-                return 130
+            test.run()
             if test.command[0] == "cmake" and test.outcome == "failed":
                 broken.add(test.build)
         say(f"[{number}/{len(tests)}] {test.name}: {test.outcome} ({test.seconds:.0f} s){' ' + test.why if test.why else ''}")
-        done.append(test)
+
+    numbered = list(enumerate(tests, 1))
+    apart = [item for item in numbered if item[1].name.startswith("vm/")]
+    lanes = concurrent.futures.ThreadPoolExecutor(guest_lanes())
+    try:
+        for item in numbered:
+            if item not in apart:
+                run(*item)
+        for guest in [lanes.submit(run, *item) for item in apart]:
+            guest.result()
+    except KeyboardInterrupt:
+        say("interrupted")
+        lanes.shutdown(wait=False, cancel_futures=True)
+        for test in tests:
+            test.stop()
+        return 130
 
     say()
-    width = max(len(test.name) for test in done)
-    for test in done:
+    width = max(len(test.name) for test in tests)
+    for test in tests:
         say(f"{test.name:{width}}  {test.outcome:7}  {test.seconds:6.0f} s  {test.why}")
-    passed, failed, skipped = (sum(getattr(test, what) for test in done) for what in ("passed", "failed", "skipped"))
+    passed, failed, skipped = (sum(getattr(test, what) for test in tests) for what in ("passed", "failed", "skipped"))
     say(f"\n{(time.monotonic() - begin) / 60:.1f} minutes; logs in {LOGS.relative_to(REPO)}/")
     say(f"{passed} passed, {failed} failed" + (f", {skipped} skipped" if skipped else ""))
     return 1 if failed else 0
