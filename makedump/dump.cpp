@@ -278,7 +278,9 @@ Result<Summary> run_dump(const Job& job) {
   const PackTotals& totals = packer.totals();
   KDUMP_TRY(sink.extend_to(totals.written_to));
 
-  // Every page is in its place: the header may say so, and the file may have its name.
+  // Every page is in its place, on the disk as well, which writes in any order: the header may say
+  // so, and the file may have its name.
+  KDUMP_TRY(sink.secure());
   KDUMP_TRY(preamble.write_complete(sink));
   KDUMP_TRY(sink.commit());
 
