@@ -63,7 +63,7 @@ class Host:
         self.work, self.kernel = work, fetch(flavour)
         self.accel = qemu.accelerator(self.kernel)
         root = work / "root"
-        debian_root.make(root, ["kdump-tools", "initramfs-tools", "busybox"])
+        debian_root.make(root, ["kdump-tools", "makedumpfile", "initramfs-tools", "busybox"])
         debian_root.install_kernel(root, self.kernel)
         guest.install_product(root, "path /var/crash\ncore_collector makedump -l --message-level 7 -d 31\n", "", build)
         for tool in ("memfill", "kexec-load"):
