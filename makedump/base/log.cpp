@@ -1,5 +1,3 @@
-#include "makedump/base/log.h"
-
 #include <fcntl.h>
 #include <mutex>
 #include <spdlog/pattern_formatter.h>
@@ -8,10 +6,18 @@
 #include <spdlog/spdlog.h>
 
 #include "makedump/base/fd.h"
+#include "makedump/base/log_write.h"
 
 namespace kdump::log {
 
 namespace {
+
+Level level_of(spdlog::level::level_enum level) {
+  return level >= spdlog::level::err    ? Level::error
+         : level >= spdlog::level::warn ? Level::warning
+         : level >= spdlog::level::info ? Level::info
+                                        : Level::debug;
+}
 
 // One write(2) a line: the kernel makes one record of each, and a line never mixes with another's.
 class KernelLogSink final : public spdlog::sinks::base_sink<std::mutex> {
@@ -22,10 +28,7 @@ class KernelLogSink final : public spdlog::sinks::base_sink<std::mutex> {
   void sink_it_(const spdlog::details::log_msg& message) override {
     spdlog::memory_buf_t line;
     formatter_->format(message, line);
-    const char* priority = message.level >= spdlog::level::err    ? "<3>"
-                           : message.level >= spdlog::level::warn ? "<4>"
-                                                                  : "<6>";
-    std::string record = priority;
+    std::string record(priority(level_of(message.level)));
     record.append(line.data(), line.size());
     // A lost message must not become a second failure.
     (void)write_all(fd_, as_bytes(record), "/dev/kmsg");
@@ -46,11 +49,7 @@ class WriterSink final : public spdlog::sinks::base_sink<std::mutex> {
     formatter_->format(message, line);
     std::string_view text(line.data(), line.size());
     if (text.ends_with('\n')) text.remove_suffix(1);
-    write_(message.level >= spdlog::level::err    ? Level::error
-           : message.level >= spdlog::level::warn ? Level::warning
-           : message.level >= spdlog::level::info ? Level::info
-                                                  : Level::debug,
-           text);
+    write_(level_of(message.level), text);
   }
   void flush_() override {}
 
@@ -62,11 +61,8 @@ class PrefixedPriority final : public spdlog::custom_flag_formatter {
  public:
   void format(const spdlog::details::log_msg& message, const std::tm& /*time*/,
               spdlog::memory_buf_t& to) override {
-    const std::string_view priority = message.level >= spdlog::level::err    ? "<3>"
-                                      : message.level >= spdlog::level::warn ? "<4>"
-                                      : message.level >= spdlog::level::info ? "<6>"
-                                                                             : "<7>";
-    to.append(priority.data(), priority.data() + priority.size());
+    const std::string_view text = priority(level_of(message.level));
+    to.append(text.data(), text.data() + text.size());
   }
   [[nodiscard]] std::unique_ptr<custom_flag_formatter> clone() const override {
     return std::make_unique<PrefixedPriority>();
@@ -116,13 +112,11 @@ void install(const spdlog::sink_ptr& sink, const std::string& pattern, Level mos
   logger() = std::move(made);
 }
 
-void write(Level level, std::string_view message) {
-  // Warnings say that they are: the level must not be lost where the stream has no priorities.
-  const char* mark = level == Level::warning ? "WARNING: " : "";
-  logger()->log(level_of(level), "{}{}", mark, message);
-}
-
 }  // namespace
+
+void write(Level level, std::string_view message) {
+  logger()->log(level_of(level), "{}{}", mark(level), message);
+}
 
 void open(std::string_view prefix, Where where, Level most_verbose) {
   install(make_sink(where),
@@ -132,19 +126,6 @@ void open(std::string_view prefix, Where where, Level most_verbose) {
 
 void open(std::string_view prefix, Writer write, Level most_verbose) {
   install(std::make_shared<WriterSink>(write), std::string(prefix) + ": %v", most_verbose);
-}
-
-void error(std::string_view message) {
-  write(Level::error, message);
-}
-void warning(std::string_view message) {
-  write(Level::warning, message);
-}
-void info(std::string_view message) {
-  write(Level::info, message);
-}
-void debug(std::string_view message) {
-  write(Level::debug, message);
 }
 
 }  // namespace kdump::log

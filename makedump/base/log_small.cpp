@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "makedump/base/fd.h"
-#include "makedump/base/log.h"
+#include "makedump/base/log_write.h"
 
 namespace kdump::log {
 
@@ -24,19 +24,7 @@ State& state() {
   return instance;
 }
 
-std::string_view priority(Level level) {
-  switch (level) {
-    case Level::error:
-      return "<3>";
-    case Level::warning:
-      return "<4>";
-    case Level::info:
-      return "<6>";
-    case Level::debug:
-      return "<7>";
-  }
-  return "<6>";
-}
+}  // namespace
 
 void write(Level level, std::string_view message) {
   const State& log = state();
@@ -44,8 +32,7 @@ void write(Level level, std::string_view message) {
   std::string line;
   if (!log.write && log.where != Where::standard_error) line += priority(level);
   line += log.prefix;
-  // Warnings say that they are: the level must not be lost where the stream has no priorities.
-  if (level == Level::warning) line += "WARNING: ";
+  line += mark(level);
   line += message;
   if (log.write) return log.write(level, line);
   line += '\n';
@@ -53,8 +40,6 @@ void write(Level level, std::string_view message) {
   // thread's or process's. A lost message must not become a second failure.
   (void)!::write(log.kernel_log ? log.kernel_log.get() : STDERR_FILENO, line.data(), line.size());
 }
-
-}  // namespace
 
 void open(std::string_view prefix, Where where, Level most_verbose) {
   State opened;
@@ -77,19 +62,6 @@ void open(std::string_view prefix, Writer write, Level most_verbose) {
   opened.most_verbose = most_verbose;
   opened.write = write;
   state() = std::move(opened);
-}
-
-void error(std::string_view message) {
-  write(Level::error, message);
-}
-void warning(std::string_view message) {
-  write(Level::warning, message);
-}
-void info(std::string_view message) {
-  write(Level::info, message);
-}
-void debug(std::string_view message) {
-  write(Level::debug, message);
 }
 
 }  // namespace kdump::log
