@@ -54,6 +54,19 @@ Result<void> make_seed(const std::string& path) {
   return publish_file(path, as_bytes({seed.data(), seed.size()}), 0600);
 }
 
+// Whether it could log in after a crash.
+Result<void> check_login(const HostPaths& paths, const TargetPlan& target, const SshTarget& meant) {
+  // Neither the image nor known_hosts has the name that ssh would go by.
+  const std::string real = ssh_config_host_name(target.host, config_files(paths));
+  if (real != target.host)
+    return Error(Errc::unsupported,
+                 target.name() + ": ssh_config makes " + target.host + " another name of " + real +
+                     ", which is not followed: write " + target.user + "@" + real);
+  KDUMP_TRY(read_target_key(meant.key_file));
+  KDUMP_TRY(lines_for(paths, meant.address));
+  return {};
+}
+
 }  // namespace
 
 SshTarget ssh_target(const HostPaths& paths, const Settings& settings, const Target& target) {
@@ -92,19 +105,16 @@ Result<SshKey> read_target_key(const std::string& file) {
 
 Result<void> complete_ssh_targets(const HostPaths& paths, const Settings& settings,
                                   CapturePlan& plan) {
-  if (plan.targets.size() != settings.targets.size()) return {};
-  for (size_t i = 0; i < plan.targets.size(); ++i) {
+  // A plan may have more: dump_to_rootfs is one that nobody wrote down.
+  if (plan.targets.size() < settings.targets.size()) return {};
+  for (size_t i = 0; i < settings.targets.size(); ++i) {
     TargetPlan& target = plan.targets[i];
     if (!is_ssh(target.kind)) continue;
     const SshTarget meant = ssh_target(paths, settings, settings.targets[i]);
-    // Neither the image nor known_hosts has the name that ssh would go by.
-    const std::string real = ssh_config_host_name(target.host, config_files(paths));
-    if (real != target.host)
-      return Error(Errc::unsupported,
-                   target.name() + ": ssh_config makes " + target.host + " another name of " +
-                       real + ", which is not followed: write " + target.user + "@" + real);
-    KDUMP_TRY(read_target_key(meant.key_file));
-    KDUMP_TRY(lines_for(paths, meant.address));
+    if (auto able = check_login(paths, target, meant); !able) {
+      const std::string& line = settings.targets[i].origin;
+      return line.empty() ? std::move(able).error() : std::move(able).error().context(line);
+    }
     target.port = meant.address.port;
     target.key = std::string(kSshDirectory) + "/key-" + std::to_string(i + 1);
   }
@@ -114,9 +124,9 @@ Result<void> complete_ssh_targets(const HostPaths& paths, const Settings& settin
 Result<std::vector<ExtraFile>> ssh_image_files(const HostPaths& paths, const Settings& settings,
                                                const CapturePlan& plan) {
   std::vector<ExtraFile> files;
-  if (plan.targets.size() != settings.targets.size()) return files;
+  if (plan.targets.size() < settings.targets.size()) return files;
   std::string known;
-  for (size_t i = 0; i < plan.targets.size(); ++i) {
+  for (size_t i = 0; i < settings.targets.size(); ++i) {
     const TargetPlan& target = plan.targets[i];
     if (!is_ssh(target.kind)) continue;
     const SshTarget meant = ssh_target(paths, settings, settings.targets[i]);

@@ -50,19 +50,37 @@ Result<TargetPlan> resolve_one(const Target& target, const std::string& path) {
   return Error(Errc::unsupported, target.describe() + ": no capture image can write there yet");
 }
 
+// With the line that asks for this target, for an admin with several.
+Error at_line_of(const Target& target, Error error) {
+  return target.origin.empty() ? std::move(error) : std::move(error).context(target.origin);
+}
+
+// Each target by itself first: of all at once nobody could say which line it is that fails. The
+// addresses that are found here stay.
+Result<NetworkPlan> network_of(CapturePlan& plan, const Settings& settings) {
+  for (size_t i = 0; i < settings.targets.size(); ++i) {
+    if (!plan.targets[i].is_remote()) continue;
+    std::vector<TargetPlan> alone = {plan.targets[i]};
+    if (auto network = plan_network(alone); !network)
+      return at_line_of(settings.targets[i], std::move(network).error());
+    plan.targets[i].address = alone.front().address;
+  }
+  return plan_network(plan.targets, settings.fence_kdump_nodes);
+}
+
 }  // namespace
 
 Result<CapturePlan> resolve_target(const Settings& settings) {
   CapturePlan plan;
   for (const Target& target : settings.targets) {
-    KDUMP_TRY_ASSIGN(TargetPlan resolved,
-                     resolve_one(target, target.path.empty() ? settings.path : target.path));
-    resolved.described = target.kind == TargetKind::path
-                             ? resolved.filesystem + " " + resolved.device
-                             : target.describe();
-    resolved.stall_limit =
+    auto resolved = resolve_one(target, target.path.empty() ? settings.path : target.path);
+    if (!resolved) return at_line_of(target, std::move(resolved).error());
+    resolved->described = target.kind == TargetKind::path
+                              ? resolved->filesystem + " " + resolved->device
+                              : target.describe();
+    resolved->stall_limit =
         target.stall_limit.count() != 0 ? target.stall_limit : settings.stall_limit;
-    plan.targets.push_back(std::move(resolved));
+    plan.targets.push_back(*std::move(resolved));
   }
   if (settings.failure_action == FailureAction::dump_to_rootfs) {
     auto root = resolve_root_filesystem(settings.path);
@@ -71,7 +89,7 @@ Result<CapturePlan> resolve_target(const Settings& settings) {
     root->stall_limit = settings.stall_limit;
     plan.targets.push_back(*std::move(root));
   }
-  KDUMP_TRY_ASSIGN(plan.network, plan_network(plan.targets, settings.fence_kdump_nodes));
+  KDUMP_TRY_ASSIGN(plan.network, network_of(plan, settings));
   KDUMP_TRY_ASSIGN(plan.fence_kdump, plan_fence_kdump(settings));
   KDUMP_TRY_ASSIGN(plan.core_collector, collector_in_image(settings.core_collector));
   KDUMP_TRY_ASSIGN(plan.hostname, host_name());

@@ -14,6 +14,7 @@ using testing::AllOf;
 using testing::EndsWith;
 using testing::HasSubstr;
 using testing::SizeIs;
+using testing::StartsWith;
 
 class SshFiles : public testing::Test {
  protected:
@@ -115,6 +116,20 @@ TEST_F(SshFiles, ARevokedKeyIsNoKnownKey) {
   fake.write("/var/lib/kdump/known_hosts",
              "@revoked sftp.example.com " + host_key.public_key().line() + "\n");
   EXPECT_THAT(complete(), HasSubstr("kdumpctl propagate"));
+}
+
+TEST_F(SshFiles, ARefusalNamesTheLineOfItsTarget) {
+  settings.targets[0].origin = "/etc/kdump/policy.yaml:2";
+  fake.write("/var/lib/kdump/known_hosts", "");
+  EXPECT_THAT(complete(), StartsWith("/etc/kdump/policy.yaml:2: backup@sftp.example.com: "));
+}
+
+// failure_action dump_to_rootfs adds one behind those of the settings.
+TEST_F(SshFiles, ATargetMoreInThePlanChangesNothing) {
+  plan.targets.emplace_back();
+  ASSERT_EQ(complete(), "");
+  EXPECT_NE(plan.targets[0].key, "");
+  EXPECT_THAT(*ssh_image_files(fake.host.paths, settings, plan), SizeIs(3));
 }
 
 TEST_F(SshFiles, OtherTargetsBringNothing) {

@@ -9,6 +9,7 @@ namespace kdump {
 namespace {
 
 using testing::HasSubstr;
+using testing::StartsWith;
 
 CapturePlan sample() {
   CapturePlan plan;
@@ -60,6 +61,26 @@ TEST(ResolveTarget, AMissingDirectorySaysWhatToDo) {
   EXPECT_EQ(plan.error().code(), Errc::not_found);
   EXPECT_THAT(plan.error().message(), HasSubstr("/no/such/directory"));
   EXPECT_THAT(plan.error().message(), HasSubstr("kdump.conf"));
+}
+
+TEST(ResolveTarget, ErrorsNameTheLineOfTheirTarget) {
+  Settings settings;
+  settings.core_collector = {"makedumpfile", "-l"};
+  settings.targets = {{.kind = TargetKind::sftp,
+                       .user = "a",
+                       .host = "no-such-host.invalid",
+                       .origin = "/etc/policy:3"}};
+  const auto unknown = resolve_target(settings);
+  ASSERT_FALSE(unknown);
+  EXPECT_THAT(unknown.error().message(),
+              StartsWith("/etc/policy:3: sftp a@no-such-host.invalid: "));
+  settings.targets = {{.kind = TargetKind::filesystem,
+                       .type = "ext4",
+                       .device = "UUID=no-such-uuid",
+                       .origin = "/etc/kdump.conf:4"}};
+  const auto local = resolve_target(settings);
+  ASSERT_FALSE(local);
+  EXPECT_THAT(local.error().message(), StartsWith("/etc/kdump.conf:4: "));
 }
 
 TEST(ResolveTarget, WhereNothingStaysIsRefused) {
