@@ -20,8 +20,9 @@ using Clock = std::chrono::steady_clock;
 
 // What the child writes, a line each: the first letter says what it is.
 constexpr char kStep = 's';    // "swriting to /x": it begins that
-constexpr char kDone = 'd';    // "d": well done, no room known; "d4096": bytes of room
+constexpr char kDone = 'd';    // "d12": well done; so many bytes follow, which are what is told
 constexpr char kFailed = 'f';  // "f7 what": Errc and message
+constexpr size_t kLongestAnswer = size_t{256} << 20;
 constexpr auto kGrace = std::chrono::seconds(1);  // from SIGKILL to the end of what can be killed
 
 void send_line(const Fd& to, char kind, std::string text) {
@@ -40,7 +41,7 @@ void close_all_but(int kept) {
     if (fd > STDERR_FILENO && fd != kept) (void)::close(fd);
 }
 
-[[noreturn]] void be_child(const ApartWork& work, Fd to) {
+[[noreturn]] void be_child(const ApartTextWork& work, Fd to) {
   (void)::prctl(PR_SET_PDEATHSIG, SIGKILL);
   (void)::signal(SIGPIPE, SIG_IGN);
   close_all_but(to.get());
@@ -49,12 +50,14 @@ void close_all_but(int kept) {
   const Fd answer(::fcntl(to.get(), F_DUPFD_CLOEXEC, 3));
   const Steps steps(std::move(to), own_mounts);
   const auto result = work(steps);
-  if (result)
-    send_line(answer, kDone, *result ? std::to_string(**result) : "");
-  else
+  if (result) {
+    send_line(answer, kDone, std::to_string(result->size()));
+    (void)write_all(answer, as_bytes(*result), "pipe");
+  } else {
     send_line(
         answer, kFailed,
         std::to_string(static_cast<int>(result.error().code())) + " " + result.error().message());
+  }
   ::_exit(0);
 }
 
@@ -66,12 +69,10 @@ void end_child(pid_t pid) {
     (void)::poll(nullptr, 0, 10);
 }
 
-Result<std::optional<uint64_t>> answer_of(const std::string& line) {
+Error error_of(const std::string& line) {
   const std::string text = line.substr(1);
-  if (line.front() == kDone)
-    return text.empty() ? std::nullopt : std::optional<uint64_t>(std::stoull(text));
   const size_t blank = text.find(' ');
-  return Error(static_cast<Errc>(std::atoi(text.c_str())), text.substr(blank + 1));
+  return {static_cast<Errc>(std::atoi(text.c_str())), text.substr(blank + 1)};
 }
 
 }  // namespace
@@ -81,6 +82,15 @@ void Steps::begin(const std::string& what) const {
 }
 
 Result<std::optional<uint64_t>> run_apart(const ApartWork& work, std::chrono::milliseconds limit) {
+  const auto in_text = [&work](const Steps& steps) -> Result<std::string> {
+    KDUMP_TRY_ASSIGN(const std::optional<uint64_t> room, work(steps));
+    return room ? std::to_string(*room) : std::string();
+  };
+  KDUMP_TRY_ASSIGN(const std::string room, run_apart_for_text(in_text, limit));
+  return room.empty() ? std::nullopt : std::optional<uint64_t>(std::stoull(room));
+}
+
+Result<std::string> run_apart_for_text(const ApartTextWork& work, std::chrono::milliseconds limit) {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) return Error::from_errno("pipe");
   const Fd from(ends[0]);
@@ -91,6 +101,7 @@ Result<std::optional<uint64_t>> run_apart(const ApartWork& work, std::chrono::mi
   to.reset();
 
   std::string step = "starting", buffer;
+  std::optional<size_t> answer;  // its length, once it comes
   auto deadline = Clock::now() + limit;
   for (;;) {
     const auto left =
@@ -112,7 +123,7 @@ Result<std::optional<uint64_t>> run_apart(const ApartWork& work, std::chrono::mi
       return Error(Errc::internal, step + ": ended without an answer");
     }
     buffer.append(text, static_cast<size_t>(n));
-    for (size_t end = 0; (end = buffer.find('\n')) != std::string::npos;) {
+    for (size_t end = 0; !answer && (end = buffer.find('\n')) != std::string::npos;) {
       const std::string line = buffer.substr(0, end);
       buffer.erase(0, end + 1);
       if (line.front() == kStep) {
@@ -120,8 +131,16 @@ Result<std::optional<uint64_t>> run_apart(const ApartWork& work, std::chrono::mi
         deadline = Clock::now() + limit;
         continue;
       }
+      if (line.front() == kDone) {
+        answer = std::min<size_t>(std::strtoull(line.c_str() + 1, nullptr, 10), kLongestAnswer);
+        break;
+      }
       end_child(pid);
-      return answer_of(line);
+      return error_of(line);
+    }
+    if (answer && buffer.size() >= *answer) {
+      end_child(pid);
+      return buffer.substr(0, *answer);
     }
   }
 }

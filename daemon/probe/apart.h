@@ -36,4 +36,8 @@ using ApartWork = std::function<Result<std::optional<uint64_t>>(const Steps&)>;
 // names the step that did not end within `limit`.
 Result<std::optional<uint64_t>> run_apart(const ApartWork& work, std::chrono::milliseconds limit);
 
+// The same for work that has more to tell: any bytes, some MiB of them at most.
+using ApartTextWork = std::function<Result<std::string>(const Steps&)>;
+Result<std::string> run_apart_for_text(const ApartTextWork& work, std::chrono::milliseconds limit);
+
 }  // namespace kdump

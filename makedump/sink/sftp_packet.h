@@ -23,6 +23,7 @@ enum class SftpType : uint8_t {
   readdir = 12,
   remove = 13,
   mkdir = 14,
+  rmdir = 15,
   stat = 17,
   rename = 18,
   status = 101,

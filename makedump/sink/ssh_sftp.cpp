@@ -377,6 +377,10 @@ Result<void> Sftp::remove(const std::string& path) {
   return done_with(*link_, link_->ask(SftpType::remove, SftpBody().text(path)), path, "remove");
 }
 
+Result<void> Sftp::remove_directory(const std::string& path) {
+  return done_with(*link_, link_->ask(SftpType::rmdir, SftpBody().text(path)), path, "rmdir");
+}
+
 Result<void> Sftp::set_mode(const std::string& path, uint32_t mode) {
   return done_with(*link_, link_->ask(SftpType::setstat, SftpBody().text(path).mode(mode)), path,
                    "chmod");
@@ -425,8 +429,9 @@ Result<std::vector<SftpEntry>> Sftp::list(const std::string& path, size_t most) 
       entry.name = reader.text();
       (void)reader.text();  // as ls -l would say it
       entry.stat = read_attributes(reader);
-      if (!reader.is_bad() && entry.name != "." && entry.name != "..")
-        entries.push_back(std::move(entry));
+      const bool is_name = !entry.name.empty() && entry.name != "." && entry.name != ".." &&
+                           entry.name.find('/') == std::string::npos;
+      if (!reader.is_bad() && is_name) entries.push_back(std::move(entry));
     }
     if (reader.is_bad()) return nonsense(*link_, path, "readdir");
     if (entries.size() > most)

@@ -83,11 +83,14 @@ class Sftp {
   // As rename(2). Where the server cannot, a file `to` is removed before.
   Result<void> replace(const std::string& from, const std::string& to);
   Result<void> remove(const std::string& path);
+  // One that is empty.
+  Result<void> remove_directory(const std::string& path);
   Result<void> set_mode(const std::string& path, uint32_t mode);
   // Nothing when there is no such file.
   Result<std::optional<SftpStat>> stat(const std::string& path);
   // bad_input when it is longer than `limit` bytes.
   Result<std::string> read_file(const std::string& path, size_t limit = size_t{1} << 20);
+  // Links are what they are, not what they lead to. Names with a '/' are left out: no file has one.
   // too_big when there are more than `most`.
   Result<std::vector<SftpEntry>> list(const std::string& path, size_t most = 10000);
   // Room for others than root, in bytes; nothing when the server has no statvfs@openssh.com.

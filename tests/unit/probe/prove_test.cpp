@@ -39,6 +39,18 @@ TEST(RunApart, BringsTheAnswerBack) {
   EXPECT_EQ(failed.error().message(), "/x: full to the brim");
 }
 
+TEST(RunApart, BringsAnyTextBack) {
+  std::string text("line\nsnake\nd0\nf1 x\n\0", 19);
+  text.resize(3 << 20, '\n');
+  const auto told = [](const std::string& answer) {
+    return run_apart_for_text([&](const Steps&) -> Result<std::string> { return answer; },
+                              milliseconds(5000))
+        .value();
+  };
+  EXPECT_EQ(told(text), text);
+  EXPECT_EQ(told(""), "");
+}
+
 TEST(RunApart, NamesTheStepThatDoesNotEnd) {
   const auto start = std::chrono::steady_clock::now();
   const auto hung = run_apart(
