@@ -3,12 +3,14 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "config/settings.h"
 #include "daemon/captures/captures.h"
 #include "daemon/host/host.h"
+#include "initramfs/plan/capture_plan.h"
 #include "makedump/base/result.h"
 
 namespace kdump {
@@ -38,6 +40,10 @@ struct MemoryNeed {
   // "107.9 MiB needed (kernel 63.6 MiB, capture image 14.5 MiB, …)"
   [[nodiscard]] std::string describe() const;
 };
+
+// What is needed beside kernel, image and makedump while such a plan is followed. Nothing: it is
+// not known what will be done.
+std::vector<MemoryNeed::Part> needed_at_work(const std::optional<CapturePlan>& plan);
 
 // For the running kernel and the capture image that is there. `captures`: of find_captures(), for
 // what they measured. not_found without a kernel or a capture image.

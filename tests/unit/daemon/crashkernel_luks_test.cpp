@@ -134,10 +134,10 @@ TEST(RhelEstimate, counts_what_rhels_does_and_luks_only_below_a_target) {
   const auto need = needed_memory(fake.host, {});
   ASSERT_TRUE(need) << need.error().message();
   EXPECT_EQ(need->reserved, 192 * kMiB);
-  EXPECT_EQ(need->needed, (46 + 4 * 4 + 8 + 24) * kMiB);
+  EXPECT_EQ(need->needed, (46 + 4 * 4 + 5 + 24) * kMiB);
   EXPECT_TRUE(need->enough());
   EXPECT_EQ(need->describe(),
-            "94.0 MiB needed (kernel 46.0 MiB, capture image 16.0 MiB, makedump 8.0 MiB, kernel at "
+            "91.0 MiB needed (kernel 46.0 MiB, capture image 16.0 MiB, makedump 5.0 MiB, kernel at "
             "work 24.0 MiB)");
 
   MemoryNeed with_modules = *need;
@@ -164,6 +164,27 @@ TEST(RhelEstimate, counts_what_rhels_does_and_luks_only_below_a_target) {
   estimate = rhel_estimate(fake.host, *need, settings);
   ASSERT_TRUE(estimate);
   EXPECT_EQ(estimate->luks, 0u);
+}
+
+TEST(MemoryNeed, what_is_at_work_depends_on_the_targets) {
+  const auto mib = [](const std::optional<CapturePlan>& plan) {
+    uint64_t bytes = 0;
+    for (const MemoryNeed::Part& part : needed_at_work(plan))
+      bytes += part.bytes;
+    return bytes >> 20;
+  };
+  CapturePlan plan;
+  plan.targets.resize(1);
+  plan.targets[0].kind = TargetKind::filesystem;
+  EXPECT_EQ(mib(plan), 16U);
+  plan.targets[0].kind = TargetKind::nfs;
+  EXPECT_EQ(mib(plan), 16U + 12);
+  plan.targets[0].kind = TargetKind::sftp;
+  EXPECT_EQ(mib(plan), 16U + 12 + 15);
+  plan.targets.push_back(plan.targets[0]);
+  plan.targets[1].kind = TargetKind::ssh;
+  EXPECT_EQ(mib(plan), 16U + 12 + 15);
+  EXPECT_EQ(mib(std::nullopt), 24U);
 }
 
 TEST(MemoryNeed, what_a_capture_measured_counts) {
