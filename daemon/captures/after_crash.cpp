@@ -8,6 +8,7 @@
 #include "daemon/captures/capture_text.h"
 #include "daemon/captures/captures.h"
 #include "daemon/captures/raw_recovery.h"
+#include "daemon/captures/remote_captures.h"
 #include "daemon/captures/retention.h"
 #include "daemon/captures/seen.h"
 #include "daemon/host/journal.h"
@@ -54,13 +55,17 @@ void tell(const Capture& capture) {
                  (capture.error.empty() ? "" : "; the dump failed: " + capture.error));
 }
 
-// What notification commands are told. Below a root they run in it, and see its paths.
+// What notification commands are told. Below a root they run in it, and see its paths. What is on a
+// server they have to fetch: that is no file of theirs.
 std::vector<std::string> environment_of(const Capture& capture, const HostPaths& paths) {
-  const std::string directory = capture.directory.substr(paths.root.size());
+  const bool remote = capture.remote_target.has_value();
+  const std::string directory =
+      remote ? capture.directory : capture.directory.substr(paths.root.size());
+  const bool has_manifest_file = capture.has_manifest && !remote;
   return {
       "KDUMP_ID=" + capture.id,
       "KDUMP_DIRECTORY=" + directory,
-      "KDUMP_MANIFEST=" + (capture.has_manifest ? directory + "/" + kManifestName : ""),
+      "KDUMP_MANIFEST=" + (has_manifest_file ? directory + "/" + kManifestName : ""),
       "KDUMP_STATE=" + std::string(name_of(capture.state)),
       "KDUMP_TIME=" + std::to_string(capture.at),
       "KDUMP_BYTES=" + std::to_string(capture.bytes),
@@ -92,7 +97,7 @@ class AfterCrash {
   bool run() {
     ok_ = recover_all(paths_, settings_);
     std::vector<std::string> problems;
-    captures_ = find_captures(paths_, settings_, problems);
+    captures_ = find_all_captures(paths_, settings_, problems);
     for (const std::string& problem : problems)
       log::warning(problem);
     std::erase_if(captures_, [](const Capture& capture) { return !capture.ours; });
@@ -141,7 +146,7 @@ class AfterCrash {
     for (const Removal& removal :
          choose_removals(newest_first, settings_.retention, ::time(nullptr))) {
       const Capture& capture = newest_first[removal.index];
-      if (const auto removed = remove_capture(capture); !removed) {
+      if (const auto removed = remove_capture(paths_, settings_, capture); !removed) {
         log::warning(removed.error().message());
         continue;
       }
@@ -154,12 +159,13 @@ class AfterCrash {
                   [&](const Capture& capture) { return gone.contains(capture.directory); });
     for (const std::string& directory : gone)
       seen_.erase(directory);
-    // A target that is not mounted today keeps its entries: it may be back tomorrow.
+    // A target that is not mounted today keeps its entries: it may be back tomorrow. So does a
+    // server, which cannot be asked about each of them.
     constexpr size_t kManyEntries = 1000;
     if (seen_.size() > kManyEntries)
       std::erase_if(seen_, [](const auto& entry) {
         std::error_code failed;
-        return !std::filesystem::exists(entry.first, failed);
+        return entry.first.starts_with('/') && !std::filesystem::exists(entry.first, failed);
       });
   }
 

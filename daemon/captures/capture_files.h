@@ -3,40 +3,21 @@
 #pragma once
 
 #include <string>
-#include <string_view>
 #include <sys/stat.h>
-#include <vector>
 
+#include "daemon/captures/capture_listing.h"
 #include "makedump/base/fd.h"
 #include "makedump/base/result.h"
 
 namespace kdump {
 
-// Names that our captures have, or RHEL's, Debian's or SUSE's: "127.0.0.1-2026-11-23-21:27:35",
-// "kdump-test-1795210055-1", "202611232127", "2026-11-23-21-27".
-bool is_capture_name(std::string_view name);
-
-// Of a file that a capture of any of these leaves behind.
-bool is_capture_file(std::string_view name);
-
-struct CaptureFile {
-  std::string name;
-  struct stat status {};
-};
-
-class CaptureFiles {
+class CaptureFiles : public CaptureListing {
  public:
   // `name` in the directory `parent`; links are not followed. not_found if it is no directory.
   static Result<CaptureFiles> open(const Fd& parent, const std::string& name,
                                    const std::string& path);
 
-  [[nodiscard]] const std::vector<CaptureFile>& files() const { return files_; }
   [[nodiscard]] const struct stat& status() const { return status_; }  // of the directory
-  [[nodiscard]] const CaptureFile* find(std::string_view name) const;
-  // The dump under its final name: vmcore, vmcore.flat, or Debian's dump.STAMP.
-  [[nodiscard]] const CaptureFile* dump() const;
-  [[nodiscard]] const CaptureFile* incomplete_dump() const;
-  [[nodiscard]] bool has_log() const;
 
   // A regular file of it, for reading.
   [[nodiscard]] Result<Fd> open_file(const std::string& name) const;
@@ -51,7 +32,6 @@ class CaptureFiles {
   Fd directory_;
   std::string path_;
   struct stat status_ {};
-  std::vector<CaptureFile> files_;
 };
 
 // A capture's directory by its path, the way to it trusted, the last step not.

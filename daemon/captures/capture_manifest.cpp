@@ -135,6 +135,10 @@ bool read_manifest(const std::string& text, Capture& capture) {
   return true;
 }
 
+std::string manifest_id(const std::string& text) {
+  return text_at(parse(text), {"id"});
+}
+
 std::string describe_manifest(const std::string& text) {
   const Json manifest = parse(text);
   if (!manifest.is_object()) return "";

@@ -14,6 +14,9 @@ inline constexpr size_t kLongestManifest = size_t{1} << 20;
 // is none.
 bool read_manifest(const std::string& text, Capture& capture);
 
+// Name of the directory that it was written for; "" if it does not say.
+std::string manifest_id(const std::string& text);
+
 // The same manifest for people, line by line ("  label   value"), with all that a Capture has no
 // member for.
 std::string describe_manifest(const std::string& text);

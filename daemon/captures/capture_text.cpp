@@ -25,6 +25,7 @@ Json as_json(const Capture& capture) {
       {"dump", capture.dump},
       {"test", capture.test},
       {"ours", capture.ours},
+      {"remote", capture.remote_target.has_value()},
       {"manifest", capture.has_manifest},
       {"kernel_release", capture.kernel_release},
       {"build_id", capture.build_id},

@@ -29,7 +29,7 @@ Result<std::vector<std::string>> names_in(const CapturePlace& place) {
 }
 
 // Of all files of a capture: of its dump, if there is one, else of any.
-int64_t modified_at(const CaptureFiles& files) {
+int64_t modified_at(const CaptureListing& files) {
   if (const CaptureFile* dump = files.dump()) return dump->status.st_mtime;
   int64_t latest = 0;
   for (const CaptureFile& file : files.files())
@@ -37,7 +37,7 @@ int64_t modified_at(const CaptureFiles& files) {
   return latest;
 }
 
-Capture::State state_of(const CaptureFiles& files) {
+Capture::State state_of(const CaptureListing& files) {
   if (files.dump()) return Capture::State::complete;
   if (files.incomplete_dump()) return Capture::State::incomplete;
   return files.has_log() ? Capture::State::dmesg_only : Capture::State::failed;
@@ -48,30 +48,7 @@ Capture::State state_of(const CaptureFiles& files) {
 bool is_ours(const Capture& capture, const CaptureFiles& files, const CapturePlace& place) {
   const uid_t owner = files.status().st_uid;
   if (owner != 0 && owner != ::geteuid()) return false;
-  return !place.shared || (!capture.hostname.empty() && capture.hostname == place.hostname);
-}
-
-Capture describe(const std::string& name, const CaptureFiles& files, const CapturePlace& place) {
-  Capture capture;
-  capture.id = name;
-  capture.directory = place.directory + "/" + name;
-  capture.at = modified_at(files);
-  capture.state = state_of(files);
-  for (const CaptureFile& file : files.files())
-    capture.bytes += static_cast<uint64_t>(file.status.st_blocks) * 512;
-  if (const CaptureFile* dump = files.dump()) capture.dump = dump->name;
-  capture.test = name.starts_with("kdump-test-");
-  if (files.find(kManifestName))
-    if (const auto text = files.read(kManifestName, kLongestManifest))
-      (void)read_manifest(*text, capture);
-  capture.ours = is_ours(capture, files, place);
-  return capture;
-}
-
-bool holds_capture(const CaptureFiles& files) {
-  return std::any_of(files.files().begin(), files.files().end(), [](const CaptureFile& file) {
-    return file.name != "README.txt" && is_capture_file(file.name);
-  });
+  return !place.shared || is_name_of_host(capture.hostname, place.hostname);
 }
 
 void find_in(const CapturePlace& place, std::vector<Capture>& captures,
@@ -86,7 +63,13 @@ void find_in(const CapturePlace& place, std::vector<Capture>& captures,
   size_t refused = 0;
   for (const std::string& name : *names) {
     const auto files = CaptureFiles::open(parent, name, place.directory + "/" + name);
-    if (files && holds_capture(*files)) captures.push_back(describe(name, *files, place));
+    if (files && files->holds_capture()) {
+      std::optional<std::string> manifest;
+      if (files->find(kManifestName))
+        if (auto text = files->read(kManifestName, kLongestManifest)) manifest = std::move(*text);
+      captures.push_back(describe_capture(name, place.directory + "/" + name, *files, manifest));
+      captures.back().ours = is_ours(captures.back(), *files, place);
+    }
     if (!files && files.error().sys_errno() == EACCES) ++refused;
     if (!files && files.error().code() == Errc::io && files.error().sys_errno() != EACCES)
       problems.push_back(files.error().message());
@@ -112,14 +95,31 @@ std::string_view name_of(Capture::State state) {
   return "failed";
 }
 
+Capture describe_capture(const std::string& id, const std::string& directory,
+                         const CaptureListing& files, const std::optional<std::string>& manifest) {
+  Capture capture;
+  capture.id = id;
+  capture.directory = directory;
+  capture.at = modified_at(files);
+  capture.state = state_of(files);
+  for (const CaptureFile& file : files.files())
+    capture.bytes += static_cast<uint64_t>(file.status.st_blocks) * 512;
+  if (const CaptureFile* dump = files.dump()) capture.dump = dump->name;
+  capture.test = id.starts_with("kdump-test-");
+  if (manifest) (void)read_manifest(*manifest, capture);
+  return capture;
+}
+
+bool is_before(const Capture& a, const Capture& b) {
+  return a.at != b.at ? a.at > b.at : a.directory > b.directory;
+}
+
 std::vector<Capture> find_captures(const HostPaths& paths, const Settings& settings,
                                    std::vector<std::string>& problems) {
   std::vector<Capture> captures;
   for (const CapturePlace& place : capture_places(paths, settings, problems))
     find_in(place, captures, problems);
-  std::sort(captures.begin(), captures.end(), [](const Capture& a, const Capture& b) {
-    return a.at != b.at ? a.at > b.at : a.directory > b.directory;
-  });
+  std::sort(captures.begin(), captures.end(), is_before);
   return captures;
 }
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "config/settings.h"
+#include "daemon/captures/capture_listing.h"
 #include "daemon/host/host_paths.h"
 #include "makedump/base/result.h"
 
@@ -17,7 +18,7 @@ namespace kdump {
 
 struct Capture {
   std::string id;         // name of its directory: "127.0.0.1-2026-11-23-21:27:35"
-  std::string directory;  // its path on this host
+  std::string directory;  // its path on this host, or user@host:/path
   int64_t at = 0;         // of the capture, seconds since 1970
   enum class State {
     complete,    // the dump is there under its final name
@@ -31,6 +32,9 @@ struct Capture {
   // Made by this host's capture kernel, as far as owner and manifest tell: only these are removed
   // by retention.
   bool ours = false;
+  // Of Settings::targets, for one on an SSH server, which only its manifest says to be ours.
+  std::optional<size_t> remote_target;
+  std::string manifest_text;  // of those: it is not asked for twice
 
   // From vmcore.json; "" or 0 where there is none, or it does not say. Text is printable.
   bool has_manifest = false;
@@ -43,13 +47,25 @@ struct Capture {
   std::string codec;                 // none zlib lzo snappy zstd
   double seconds = 0;                // makedump took
   std::optional<uint32_t> crc32;     // of the dump's file
+
+  // May be removed without a person who looked at it. On a server, where others save as well, only
+  // what is whole: a half one may be all that somebody has.
+  [[nodiscard]] bool may_be_given_up() const {
+    return ours && (!remote_target || state == State::complete);
+  }
 };
 
 std::string_view name_of(Capture::State state);  // "complete", "incomplete", …
 
-// Those that can be reached from the running system (mounted file systems), newest first. Hooks'
-// and other programs' directories are left out. Problems do not end it: they are returned as
-// sentences in `problems`.
+// What a directory of this name is, by the files in it and the text of its manifest.
+Capture describe_capture(const std::string& id, const std::string& directory,
+                         const CaptureListing& files, const std::optional<std::string>& manifest);
+
+// The order of lists: newest first.
+bool is_before(const Capture& a, const Capture& b);
+
+// Those on file systems that are mounted here, newest first. Hooks' and other programs' directories
+// are left out. Problems do not end it: they are returned as sentences in `problems`.
 std::vector<Capture> find_captures(const HostPaths& paths, const Settings& settings,
                                    std::vector<std::string>& problems);
 

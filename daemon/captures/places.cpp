@@ -48,6 +48,12 @@ std::string directory_of(const HostPaths& paths, const Settings& settings, const
 
 }  // namespace
 
+bool is_name_of_host(const std::string& in_manifest, const std::string& hostname) {
+  const std::string first = hostname.substr(0, hostname.find('.'));
+  return !in_manifest.empty() && in_manifest == hostname && first != "localhost" &&
+         first != "(none)";
+}
+
 std::string recovery_directory(const HostPaths& paths, const Settings& settings) {
   return paths.root + settings.path;
 }

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "daemon/captures/capture_files.h"
+#include "daemon/captures/remote_captures.h"
 #include "makedump/base/units.h"
 
 namespace kdump {
@@ -32,7 +33,7 @@ std::vector<Removal> choose_removals(const std::vector<Capture>& captures,
   bool full = false;
   for (size_t i = 0; i < captures.size(); ++i) {
     const Capture& capture = captures[i];
-    if (!capture.ours) continue;
+    if (!capture.may_be_given_up()) continue;
     // It takes its place and its room like any other.
     const bool newest_complete = capture.state == Capture::State::complete && !have_complete;
     have_complete |= newest_complete;
@@ -56,7 +57,9 @@ std::vector<Removal> choose_removals(const std::vector<Capture>& captures,
   return removals;
 }
 
-Result<void> remove_capture(const Capture& capture) {
+Result<void> remove_capture(const HostPaths& paths, const Settings& settings,
+                            const Capture& capture) {
+  if (capture.remote_target) return remove_remote_capture(paths, settings, capture);
   KDUMP_TRY_ASSIGN(const OpenCapture open, open_capture(capture.directory));
   if (!is_capture_name(open.name))
     return Error(Errc::usage, capture.directory + ": not the name of a capture: not removed");

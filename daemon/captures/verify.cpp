@@ -54,6 +54,10 @@ Result<uint32_t> crc32_of_file(const Fd& fd, const std::string& name) {
 Verdict verify_capture(const Capture& capture) {
   if (capture.dump.empty()) return {Verdict::Kind::not_known, "there is no complete dump"};
   if (!capture.crc32) return {Verdict::Kind::not_known, "no manifest has its checksum"};
+  if (capture.remote_target)
+    return {Verdict::Kind::not_known, "it is on a server and is not fetched: 'crc32 " +
+                                          capture.dump + "' there should say " +
+                                          crc32_text(*capture.crc32)};
   const std::string path = capture.directory + "/" + capture.dump;
   const auto open = open_capture(capture.directory);
   if (!open) return damaged(open.error().message());

@@ -10,6 +10,7 @@
 #include "daemon/captures/capture_files.h"
 #include "daemon/captures/capture_manifest.h"
 #include "daemon/captures/capture_text.h"
+#include "daemon/captures/remote_captures.h"
 #include "daemon/captures/retention.h"
 #include "daemon/captures/verify.h"
 #include "daemon/commands/command.h"
@@ -85,6 +86,7 @@ bool print_verdict(const Capture& capture) {
 void print_one(const Capture& capture) {
   print(capture_text(capture));
   if (!capture.has_manifest) return;
+  if (capture.remote_target) return print(describe_manifest(capture.manifest_text));
   const auto open = open_capture(capture.directory);
   if (!open) return;
   if (const auto text = open->files.read(kManifestName, kLongestManifest))
@@ -95,7 +97,7 @@ int list(const Host& host, const ListOptions& options) {
   const auto settings = settings_of(host);
   if (!settings) return failed(settings.error());
   std::vector<std::string> problems;
-  std::vector<Capture> captures = find_captures(host.paths, *settings, problems);
+  std::vector<Capture> captures = find_all_captures(host.paths, *settings, problems);
   if (!options.json)
     for (const std::string& problem : problems)
       log::warning(problem);
@@ -156,7 +158,7 @@ int prune(const Host& host, const PruneOptions& options) {
   const auto lock = lock_captures(host.paths, kLockLimit);
   if (!lock) return failed(lock.error());
   std::vector<std::string> problems;
-  const std::vector<Capture> captures = find_captures(host.paths, *settings, problems);
+  const std::vector<Capture> captures = find_all_captures(host.paths, *settings, problems);
   for (const std::string& problem : problems)
     log::warning(problem);
 
@@ -171,7 +173,7 @@ int prune(const Host& host, const PruneOptions& options) {
                              human_bytes(capture.bytes) + "): " + removal.why;
     if (options.dry_run) {
       log::info("would be removed: " + what);
-    } else if (const auto removed = remove_capture(capture); !removed) {
+    } else if (const auto removed = remove_capture(host.paths, *settings, capture); !removed) {
       status = failed(removed.error());
     } else {
       log::info("removed: " + what);

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "daemon/arm/service.h"
-#include "daemon/captures/captures.h"
+#include "daemon/captures/remote_captures.h"
 #include "daemon/commands/command.h"
 #include "daemon/crashkernel/crypttab.h"
 #include "daemon/crashkernel/defaults.h"
@@ -130,7 +130,7 @@ int estimate(const Host& host) {
       !rebuild_service(host).ok)
     return 1;
   std::vector<std::string> problems;
-  const auto captures = find_captures(host.paths, loaded->settings, problems);
+  const auto captures = find_all_captures(host.paths, loaded->settings, problems);
   for (const std::string& problem : problems)
     log::warning(problem);
   const auto need = needed_memory(host, captures);

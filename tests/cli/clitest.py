@@ -1,6 +1,7 @@
 """What the command line tests share: small vmcores, running makedump, and telling how it went."""
 import importlib.machinery
 import importlib.util
+import json
 import os
 import pathlib
 import resource
@@ -93,6 +94,20 @@ class Run:
 
     def succeeds(self):
         assert self.status == 0, f"status {self.status}, stderr:\n{self.err}"
+
+
+def save_capture(folder, vmcore, begin, hostname="db1"):
+    """A capture, as the capture kernel leaves it: makedump's files, completed by what kdump-capture adds."""
+    folder.mkdir(mode=0o700)
+    Run("-l", "-d", "31", "--manifest", "vmcore.json", vmcore, "vmcore", cwd=folder).succeeds()
+    Run("--dump-dmesg", vmcore, "vmcore-dmesg.txt", cwd=folder).succeeds()
+    manifest = json.loads((folder / "vmcore.json").read_text())
+    manifest.update(id=folder.name, state="complete", error="", hostname=hostname, crash_time=begin - 4, seconds=1.25,
+                    filter_seconds=0.25, pack_seconds=1.0, threads=2, peak_memory_kib=20480,
+                    capture={"target": "ext4 UUID=1-2", "failed_before": [{"target": "nfs host:/x", "error": "no answer"}],
+                             "begin": begin, "end": begin + 9, "least_available_kib": 40960, "log_error": ""})
+    (folder / "vmcore.json").write_text(json.dumps(manifest))
+    return folder
 
 
 def run_tests(module_globals):

@@ -51,6 +51,14 @@ TEST(Retention, Count) {
   EXPECT_EQ(removed(three, keep(1)), "c2 c3");
 }
 
+TEST(Retention, OnAServerOnlyWhatIsWhole) {
+  std::vector<Capture> four = {capture('c', 1, 1), capture('i', 2, 1), capture('c', 3, 1),
+                               capture('d', 4, 1)};
+  for (Capture& each : four)
+    each.remote_target = 0;
+  EXPECT_EQ(removed(four, keep(1)), "c3");
+}
+
 TEST(Retention, Bytes) {
   const std::vector<Capture> three = {capture('c', 1, 10), capture('c', 2, 20), capture('c', 3, 1)};
   EXPECT_EQ(removed(three, most(31)), "");
