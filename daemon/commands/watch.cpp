@@ -1,5 +1,6 @@
 // kdumpctl _watch: what kdumpd is to look at because of the settings. Not for people.
 #include <cstdio>
+#include <filesystem>
 
 #include "daemon/arm/arm.h"
 #include "daemon/commands/command.h"
@@ -23,12 +24,24 @@ void add_device(WatchList& list, const std::string& spec) {
     list.devices.push_back(*path);
 }
 
+// Another file system may be mounted over it, or this one go. Links are followed only where no
+// server can hang.
+void add_mount(WatchList& list, const std::filesystem::path& path, bool is_local) {
+  list.mounts.push_back(path.lexically_normal().string());
+  std::error_code failed;
+  if (!is_local) return;
+  const auto real = std::filesystem::canonical(path, failed).string();
+  if (!failed && real != list.mounts.back()) list.mounts.push_back(real);
+}
+
 void add_target(const Host& host, const Settings& settings, const Target& target, WatchList& list) {
   switch (target.kind) {
     case TargetKind::path: {
       Settings alone = settings;
       alone.targets = {target};
       const auto plan = host.resolve_target(alone);
+      add_mount(list, host.paths.root + (target.path.empty() ? settings.path : target.path),
+                plan && !plan->targets.front().is_remote());
       if (!plan) break;
       if (plan->targets.front().is_remote())
         list.network = true;  // it lies on NFS

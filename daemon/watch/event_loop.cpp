@@ -41,13 +41,21 @@ Result<EventLoop> EventLoop::open() {
 }
 
 Result<EventSource> EventLoop::on_readable(int fd, std::function<void()> call) {
+  return on_io(fd, EPOLLIN, std::move(call));
+}
+
+Result<EventSource> EventLoop::on_changed(int fd, std::function<void()> call) {
+  return on_io(fd, EPOLLPRI, std::move(call));
+}
+
+Result<EventSource> EventLoop::on_io(int fd, uint32_t events, std::function<void()> call) {
   EventSource out;
   out.callback_ = std::make_unique<EventSource::Callback>();
   out.callback_->call = std::move(call);
   sd_event_source* source = nullptr;
   const int error = sd_event_add_io(
-      event_.get(), &source, fd, EPOLLIN,
-      [](sd_event_source* /*source*/, int /*fd*/, uint32_t /*events*/, void* data) {
+      event_.get(), &source, fd, events,
+      [](sd_event_source* /*source*/, int /*fd*/, uint32_t /*which*/, void* data) {
         // A copy: the callback may drop its own source, and with it what is being called.
         const auto called = callback_of<EventSource::Callback>(data).call;
         called();

@@ -42,6 +42,9 @@ class EventLoop {
 
   // `call` runs while there is something to read.
   Result<EventSource> on_readable(int fd, std::function<void()> call);
+  // `call` runs when an exceptional condition is there (POLLPRI), which is how files of /proc and
+  // sysfs tell that they say something else now. Once for each change.
+  Result<EventSource> on_changed(int fd, std::function<void()> call);
   // The signal has to be blocked already.
   Result<EventSource> on_signal(int number, std::function<void()> call);
   // Once. SIGCHLD has to be blocked. Takes the child's exit status away from waitpid().
@@ -59,6 +62,8 @@ class EventLoop {
   [[nodiscard]] sd_event* get() const { return event_.get(); }
 
  private:
+  Result<EventSource> on_io(int fd, uint32_t events, std::function<void()> call);
+
   std::unique_ptr<sd_event, void (*)(sd_event*)> event_{nullptr, nullptr};
 };
 

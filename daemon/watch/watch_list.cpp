@@ -29,6 +29,8 @@ std::string encode(const WatchList& list) {
     text += "directory " + directory + "\n";
   for (const std::string& device : list.devices)
     text += "device " + device + "\n";
+  for (const std::string& mount : list.mounts)
+    text += "mount " + mount + "\n";
   if (list.network) text += "network\n";
   return text + "prove-every " + std::to_string(list.prove_every.count()) + "\n";
 }
@@ -47,6 +49,8 @@ Result<WatchList> decode_watch_list(std::string_view text) {
       list.directories.push_back(value);
     } else if (word == "device" && !value.empty()) {
       list.devices.push_back(value);
+    } else if (word == "mount" && !value.empty()) {
+      list.mounts.push_back(value);
     } else if (word == "network" && value.empty()) {
       list.network = true;
     } else if (word == "prove-every" &&

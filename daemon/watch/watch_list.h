@@ -18,6 +18,7 @@ struct WatchList {
   std::vector<std::string> directories;  // all that is in them; need not be there
   // Block devices that dumps go to: a path in /dev, or UUID=…, LABEL=… and such.
   std::vector<std::string> devices;
+  std::vector<std::string> mounts;          // directories: on which file system they lie
   bool network = false;                     // a target is reached through it
   std::chrono::seconds prove_every{86400};  // 0: never
 
@@ -28,7 +29,8 @@ struct WatchList {
 WatchList fixed_watch_list(const HostPaths& paths, const std::string& release,
                            const std::string& programs);
 
-// A line for each: "file PATH", "directory PATH", "device SPEC", "network", "prove-every SECONDS".
+// A line for each: "file PATH", "directory PATH", "device SPEC", "mount PATH",
+// "network", "prove-every SECONDS".
 std::string encode(const WatchList& list);
 Result<WatchList> decode_watch_list(std::string_view text);
 

@@ -62,6 +62,7 @@ Result<void> Watcher::listen() {
     devices_ = std::move(*devices);
   else
     log::warning(devices.error().message() + "; hotplug is not noticed");
+  (void)open_mounts();
   reserved_ = reserved_bytes(options_.paths).has_value() ? *reserved_bytes(options_.paths) : 0;
   return {};
 }
@@ -223,22 +224,60 @@ void Watcher::apply(const WatchList& list) {
                                    std::pair(&list_.directories, &options_.fixed.directories)})
     all->insert(all->end(), fixed->begin(), fixed->end());
   watch_files();
+  watch_routes();
+  watch_mounts();
+  if (ready_ && list_.prove_every != proved_every) set_proof_timer(list_.prove_every);
+}
+
+void Watcher::watch_routes() {
   if (!list_.network) {
     routes_source_ = {};
     routes_.reset();
-  } else if (!routes_) {
-    auto routes = RouteWatch::open();
-    if (routes) {
-      routes_ = std::move(*routes);
-      auto source = loop_.on_readable(routes_->fd(), [this] {
-        if (routes_->take_changes()) add({.refresh = true});
-      });
-      if (source) routes_source_ = std::move(*source);
-    } else {
-      log::warning(routes.error().message());
-    }
+    return;
   }
-  if (ready_ && list_.prove_every != proved_every) set_proof_timer(list_.prove_every);
+  if (routes_) return;
+  auto routes = RouteWatch::open();
+  if (!routes) {
+    log::warning(routes.error().message());
+    return;
+  }
+  routes_ = std::move(*routes);
+  auto source = loop_.on_readable(routes_->fd(), [this] {
+    if (routes_->take_changes()) add({.refresh = true});
+  });
+  if (source) routes_source_ = std::move(*source);
+}
+
+// Hosts mount and unmount all day: whoever has no directory that it could matter for does not wake.
+void Watcher::watch_mounts() {
+  if (list_.mounts.empty()) {
+    mounts_source_ = {};
+    mounts_.reset();
+    return;
+  }
+  const bool waiting = mounts_ && mounts_->is_watching();
+  if (!mounts_ && !open_mounts()) return;
+  mounts_->watch(list_.mounts);
+  const auto look = [this] {
+    if (mounts_->take_changes()) add({.refresh = true});
+  };
+  look();
+  if (waiting) return;
+  auto source = loop_.on_changed(mounts_->fd(), look);
+  if (source)
+    mounts_source_ = std::move(*source);
+  else
+    log::warning(source.error().message());
+}
+
+bool Watcher::open_mounts() {
+  auto mounts = MountWatch::open();
+  if (!mounts) {
+    log::warning(mounts.error().message() + "; what is mounted over a target is not noticed");
+    return false;
+  }
+  mounts_ = std::move(*mounts);
+  return true;
 }
 
 void Watcher::watch_files() {

@@ -16,6 +16,7 @@
 #include "daemon/watch/event_loop.h"
 #include "daemon/watch/file_watch.h"
 #include "daemon/watch/job.h"
+#include "daemon/watch/mount_watch.h"
 #include "daemon/watch/route_watch.h"
 #include "daemon/watch/throttle.h"
 #include "daemon/watch/watch_list.h"
@@ -59,6 +60,9 @@ class Watcher {
   void ask_list(const std::function<void()>& then);
   void apply(const WatchList& list);
   void watch_files();
+  void watch_routes();
+  void watch_mounts();
+  bool open_mounts();
 
   void set_proof_timer(std::chrono::seconds delay);
   void prove();
@@ -87,8 +91,9 @@ class Watcher {
   std::optional<FileWatch> files_;
   std::optional<DeviceWatch> devices_;
   std::optional<RouteWatch> routes_;
+  std::optional<MountWatch> mounts_;
   std::vector<EventSource> signals_;
-  EventSource files_source_, routes_source_, due_timer_, proof_timer_;
+  EventSource files_source_, routes_source_, mounts_source_, due_timer_, proof_timer_;
   bool due_timer_set_ = false;
 };
 

@@ -103,8 +103,10 @@ class Host:
 
 
 @contextlib.contextmanager
-def host(chosen, title, steps, kdump_conf="path /var/crash\n", prepare=lambda root: None, hotplug=False, append=""):
-    """A booted guest with our programs and these steps; `prepare` may change its root file system before."""
+def host(chosen, title, steps, kdump_conf="path /var/crash\n", prepare=lambda root: None, hotplug=False, append="",
+         network=False):
+    """A booted guest with our programs and these steps; `prepare` may change its root file system before. With `network` it has
+    a NIC on QEMU's user network, to which guest.NETWORK gives addresses as eth0."""
     work = pathlib.Path(tempfile.mkdtemp(prefix="kdumpd-vm-", dir="/var/tmp"))
     try:
         kernel = fetch(chosen.kernel)
@@ -118,11 +120,14 @@ def host(chosen, title, steps, kdump_conf="path /var/crash\n", prepare=lambda ro
         disk = work / "root.ext4"
         guest.make_ext4(disk, 1536, guest.ROOT_UUID, root=root)
         shutil.rmtree(root)
-        guest.make_busybox_initramfs(kernel, guest.BOOT_INIT, work / "boot.img")
+        guest.make_busybox_initramfs(kernel, guest.BOOT_INIT, work / "boot.img", guest.NETWORK_MODULES if network else ())
+        if network:
+            append = f"{append} net.ifnames=0"
         say(f"booting {kernel.release} with systemd ({accel})")
         machine = qemu.Machine(kernel, work / "boot.img",
                                f"console=ttyS0 panic=5 root=/dev/vda rw crashkernel=160M {append}".strip(), [disk], work / "ram",
-                               1024, work, log_dir() / f"{title}.console", accel, hotplug=hotplug)
+                               1024, work, log_dir() / f"{title}.console", accel, hotplug=hotplug,
+                               network=qemu.USER_NETWORK if network else ("-net", "none"))
         report = log_dir() / f"{title}.report"
         running = Host(kernel, machine, disk, work, report)
         try:

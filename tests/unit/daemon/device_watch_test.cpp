@@ -42,7 +42,8 @@ TEST(WorkForDevices, LeavesHotplugToAKernelThatDoesIt) {
 
 TEST(WorkForDevices, LooksAtTargetsDisksOnly) {
   const FakeHost fake;
-  const WatchList list{.files = {}, .directories = {}, .devices = {"UUID=1234", "/dev/vdb1"}};
+  const WatchList list{
+      .files = {}, .directories = {}, .devices = {"UUID=1234", "/dev/vdb1"}, .mounts = {}};
   const auto work = [&](const char* action, std::vector<std::string> names) {
     return work_for({.subsystem = "block", .action = action, .names = std::move(names)}, list,
                     fake.host.paths);

@@ -9,6 +9,7 @@ TEST(WatchList, IsReadAsItWasWritten) {
   const WatchList list{.files = {"/root/.ssh/key", "/a path with blanks"},
                        .directories = {"/efi/kernels"},
                        .devices = {"UUID=1234", "/dev/vdb", "PARTLABEL=a b"},
+                       .mounts = {"/var/crash", "/srv/a b"},
                        .network = true,
                        .prove_every = std::chrono::hours(2)};
   const auto read = decode_watch_list(encode(list));

@@ -5,6 +5,8 @@
 #include <csignal>
 #include <fcntl.h>
 #include <gmock/gmock.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/wait.h>
 
 #include "tests/unit/daemon/fake_host.h"
@@ -182,6 +184,43 @@ TEST_F(WatcherTest, WatchesWhatTheSettingsName) {
   fake_.write("/keys/key", "x");
   EXPECT_THAT(says(), StartsWith("STATUS="));
   EXPECT_EQ(fake_.read("/calls"), started_ + refreshed_ + refreshed_);
+}
+
+TEST_F(WatcherTest, NoticesAFileSystemThatIsMountedOverATarget) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root: mounts file systems";
+  ASSERT_EQ(::unshare(CLONE_NEWNS), 0);
+  ASSERT_EQ(::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr), 0);
+  fake_.make_directory("/var/crash");
+  fake_.make_directory("/srv");
+  const auto mount = [this](const std::string& at) {
+    ASSERT_EQ(::mount("none", (fake_.root() + at).c_str(), "tmpfs", 0, nullptr), 0);
+  };
+  fake_.write("/list", "mount " + fake_.root() + "/var/crash\nprove-every 0\n");
+  start_and_wait_for_calls(started_);
+  mount("/srv");  // none of its business
+  pause(500ms);
+  EXPECT_EQ(fake_.read("/calls"), started_);
+  mount("/var/crash");
+  EXPECT_THAT(says(), StartsWith("STATUS="));
+  EXPECT_EQ(fake_.read("/calls"), started_ + refreshed_);
+  ASSERT_EQ(::umount((fake_.root() + "/var/crash").c_str()), 0);
+  EXPECT_THAT(says(), StartsWith("STATUS="));
+  EXPECT_EQ(fake_.read("/calls"), started_ + refreshed_ + refreshed_);
+  ASSERT_EQ(::umount((fake_.root() + "/srv").c_str()), 0);
+  pause(500ms);
+  EXPECT_EQ(fake_.read("/calls"), started_ + refreshed_ + refreshed_);
+}
+
+TEST_F(WatcherTest, NoticesWhatIsMountedWhileItArmsForTheFirstTime) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root: mounts file systems";
+  ASSERT_EQ(::unshare(CLONE_NEWNS), 0);
+  ASSERT_EQ(::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr), 0);
+  fake_.make_directory("/var/crash");
+  fake_.write("/list", "mount " + fake_.root() + "/var/crash\nprove-every 0\n");
+  fake_.write("/trouble", "test $1 = start && mount -t tmpfs none $root/var/crash\n");
+  start();
+  EXPECT_EQ(calls_until(started_ + refreshed_), started_ + refreshed_);
+  EXPECT_EQ(::umount((fake_.root() + "/var/crash").c_str()), 0);
 }
 
 TEST_F(WatcherTest, LeavesTheHostAloneAfterStop) {
