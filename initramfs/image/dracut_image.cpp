@@ -71,7 +71,7 @@ Result<void> stage_files(const ImageRecipe& recipe, const std::string& root) {
   KDUMP_TRY(stage(root, kModuleListPath, 0644, ""));
   for (const ImageInput& input : recipe.inputs) {
     if (!is_staged(input)) continue;
-    KDUMP_TRY_ASSIGN(const std::string text, read_text_file(input.source));
+    KDUMP_TRY_ASSIGN(const std::string text, read_text_file(input.source, kLargestImage));
     KDUMP_TRY(stage(root, input.image_path, input.mode, text));
   }
   return {};

@@ -502,11 +502,11 @@ def _check_manifest(job, manifest, folder, dump, kernel, check):
     wrong = {key: manifest.get(key) for key, value in expected.items() if manifest.get(key) != value}
     if manifest["kernel"]["release"] != kernel.release:
         wrong["kernel"] = manifest["kernel"]
-    uuid = guest.ROOT_UUID if not job.has_target_disk else guest.DUMP_UUID
+    uuid = guest.ROOT_UUID if not job.has_target_disk or job.saved_on == "root" else guest.DUMP_UUID
     target, directory = f"ext4 UUID={uuid}", folder
     if job.local:
         target, directory = job.local.described, f"{job.local.directory}/{folder.rpartition('/')[2]}"
-    failed = []
+    failed = [f"ext4 UUID={guest.DUMP_UUID}"] if job.saved_on == "root" else []
     if job.remote:
         failed = list(job.remote.failed_before)
         if job.remote.folder:
