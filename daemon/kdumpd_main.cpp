@@ -1,7 +1,7 @@
 // kdumpd: has the host armed, keeps it so, and tells systemd in one line how things are.
 //
 // SIGTERM ends it and leaves the host armed: at shutdown, everything gets that signal long before
-// the kernel is done. Disarming is the unit's ExecStop=, `kdumpctl stop`.
+// the kernel is done. Disarming is the unit's ExecStop=, `kdumpctl _end`.
 #include <csignal>
 #include <filesystem>
 #include <sys/stat.h>

@@ -1,10 +1,13 @@
 #include "daemon/arm/service.h"
 
+#include <chrono>
 #include <ctime>
+#include <sstream>
 #include <utility>
 
 #include "daemon/host/journal.h"
 #include "daemon/host/message_ids.h"
+#include "daemon/host/program.h"
 #include "makedump/base/log.h"
 #include "makedump/base/units.h"
 
@@ -13,6 +16,8 @@ namespace kdump {
 namespace {
 
 constexpr size_t kMostReasons = 3;  // in one line
+constexpr char kUnit[] = "kdumpd.service";
+constexpr std::chrono::seconds kAskLimit{10};  // systemd answers at once, or is in trouble
 
 std::string describe(const ArmPlan& plan) {
   std::string text = "Armed for " + plan.kernel.release;
@@ -268,6 +273,33 @@ ArmingState stop_service(const Host& host) {
   const JournalEvent event(message_id::kDisarmed);
   log::info("Stopping kdump: [OK]");
   return action.stopped();
+}
+
+bool names_restart(const std::string& jobs) {
+  std::istringstream lines(jobs);
+  for (std::string line; std::getline(lines, line);) {
+    std::istringstream words(line);
+    std::string id, unit, type;
+    if (words >> id >> unit >> type && unit == kUnit && type == "restart") return true;
+  }
+  return false;
+}
+
+ArmingState end_service(const Host& host) {
+  const auto jobs = run_program(
+      host.paths, {"systemctl", "list-jobs", "--no-legend", "--plain", "--no-pager", kUnit},
+      kAskLimit);
+  // Without an answer it is taken for what it says: the admin wants the host disarmed.
+  if (!jobs || jobs->status != 0 || !names_restart(jobs->out)) return stop_service(host);
+  log::info("kdumpd is started anew: what is loaded stays armed until then");
+  auto state = read_arming_state(host.paths);
+  if (state) {
+    state->ok = true;
+    return *std::move(state);
+  }
+  ArmingState unknown;
+  unknown.ok = true;
+  return unknown;
 }
 
 ArmingState rebuild_service(const Host& host) {

@@ -4,6 +4,8 @@
 // The words are those of RHEL's kdumpctl where it has some: scripts look for them.
 #pragma once
 
+#include <string>
+
 #include "daemon/arm/arm.h"
 #include "daemon/arm/arming_state.h"
 #include "daemon/host/host.h"
@@ -17,6 +19,12 @@ ArmingState restart_service(const Host& host);
 // Loads the image that is there once more, with the command line of now.
 ArmingState reload_service(const Host& host);
 ArmingState stop_service(const Host& host);
+// For ExecStop= of the unit: stop, unless systemd stops it to start it at once (`systemctl
+// restart`, an upgrade of the package). Then what is loaded stays, and kdumpd refreshes it when it
+// starts.
+ArmingState end_service(const Host& host);
+// Whether `systemctl list-jobs` tells of such a restart.
+bool names_restart(const std::string& jobs);
 // Builds the image; what is loaded stays.
 ArmingState rebuild_service(const Host& host);
 

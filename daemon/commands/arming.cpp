@@ -1,4 +1,4 @@
-// kdumpctl start stop restart reload rebuild, and kdumpd's _refresh
+// kdumpctl start stop restart reload rebuild, and kdumpd's _refresh and _end
 #include <memory>
 
 #include "daemon/arm/service.h"
@@ -35,6 +35,8 @@ void add_arming_commands(Commands& commands) {
                Access::change, action_of(reload_service));
   commands.add("rebuild", "build the capture image, load nothing", Access::change,
                then(action_of(rebuild_service), forget_crash_test));
+  commands.add_hidden("_end", "what systemd runs when it stops kdumpd", Access::change,
+                      action_of(end_service));
   const auto hotplug = std::make_shared<bool>(false);
   commands
       .add_hidden(
