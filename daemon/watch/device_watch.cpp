@@ -20,8 +20,10 @@ std::string property(sd_device* device, const char* name) {
 }
 
 DeviceEvent event_of(sd_device* device) {
+  // The kernel puts it into what somebody had it tell again, since kernel commit f36776fafbaa.
   DeviceEvent event{.subsystem = property(device, "SUBSYSTEM"),
                     .action = property(device, "ACTION"),
+                    .told_again = !property(device, "SYNTH_UUID").empty(),
                     .names = {}};
   if (event.subsystem != "block") return event;
   if (std::string name = property(device, "DEVNAME"); !name.empty()) event.names.push_back(name);
@@ -48,6 +50,9 @@ Work work_for(const DeviceEvent& event, const WatchList& list, const HostPaths& 
   // is switched on later.
   const bool hotplug = (event.subsystem == "memory" && (is("online") || is("offline"))) ||
                        (event.subsystem == "cpu" && (is("add") || is("remove")));
+  // Each boot has udev tell of every CPU that is there. A load for that would leave the host
+  // without an image for its time, when the machine is busiest.
+  if (hotplug && event.told_again) return {};
   if (hotplug) return {.hotplug = !kernel_updates_hotplug(paths, event.subsystem)};
   if (event.subsystem == "net") return {.refresh = list.network};
   if (event.subsystem != "block") return {};

@@ -20,6 +20,9 @@ namespace kdump {
 struct DeviceEvent {
   std::string subsystem;  // memory, cpu, block, net
   std::string action;     // add, remove, change, online, offline, …
+  // Nothing came or went: `udevadm trigger` asked for the event, as it does for all devices at
+  // boot.
+  bool told_again = false;
   // Only of block devices: every name that a target's device could be called by, "/dev/sda1",
   // "/dev/disk/by-id/…", "UUID=…", "LABEL=…", "PARTUUID=…", "PARTLABEL=…".
   std::vector<std::string> names;

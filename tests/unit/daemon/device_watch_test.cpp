@@ -14,7 +14,8 @@ constexpr Work kHotplug{.hotplug = true};
 TEST(WorkForDevices, ReloadsAfterHotplugOfMemoryAndCpus) {
   const FakeHost fake;
   const auto work = [&](const char* subsystem, const char* action) {
-    return work_for({.subsystem = subsystem, .action = action, .names = {}}, {}, fake.host.paths);
+    return work_for({.subsystem = subsystem, .action = action, .told_again = false, .names = {}},
+                    {}, fake.host.paths);
   };
   EXPECT_EQ(work("memory", "online"), kHotplug);
   EXPECT_EQ(work("memory", "offline"), kHotplug);
@@ -28,7 +29,8 @@ TEST(WorkForDevices, ReloadsAfterHotplugOfMemoryAndCpus) {
 TEST(WorkForDevices, LeavesHotplugToAKernelThatDoesIt) {
   const FakeHost fake;
   const auto work = [&](const char* subsystem, const char* action) {
-    return work_for({.subsystem = subsystem, .action = action, .names = {}}, {}, fake.host.paths);
+    return work_for({.subsystem = subsystem, .action = action, .told_again = false, .names = {}},
+                    {}, fake.host.paths);
   };
   fake.write("/sys/devices/system/memory/crash_hotplug", "1\n");
   EXPECT_EQ(work("memory", "online"), kNothing);
@@ -40,13 +42,27 @@ TEST(WorkForDevices, LeavesHotplugToAKernelThatDoesIt) {
   EXPECT_EQ(work("memory", "online"), kHotplug);
 }
 
+TEST(WorkForDevices, DoesNotReloadForWhatUdevTellsAgain) {
+  const FakeHost fake;
+  const WatchList list{.files = {}, .directories = {}, .devices = {"/dev/vdb1"}, .mounts = {}};
+  const auto work = [&](const char* subsystem, const char* action) {
+    return work_for(
+        {.subsystem = subsystem, .action = action, .told_again = true, .names = {"/dev/vdb1"}},
+        list, fake.host.paths);
+  };
+  EXPECT_EQ(work("cpu", "add"), kNothing);
+  EXPECT_EQ(work("memory", "online"), kNothing);
+  EXPECT_EQ(work("block", "add"), kRefresh);  // udev may know it by more names now
+}
+
 TEST(WorkForDevices, LooksAtTargetsDisksOnly) {
   const FakeHost fake;
   const WatchList list{
       .files = {}, .directories = {}, .devices = {"UUID=1234", "/dev/vdb1"}, .mounts = {}};
   const auto work = [&](const char* action, std::vector<std::string> names) {
-    return work_for({.subsystem = "block", .action = action, .names = std::move(names)}, list,
-                    fake.host.paths);
+    return work_for(
+        {.subsystem = "block", .action = action, .told_again = false, .names = std::move(names)},
+        list, fake.host.paths);
   };
   for (const char* action : {"add", "remove", "change"}) {
     EXPECT_EQ(work(action, {"/dev/vdb1"}), kRefresh);
@@ -59,7 +75,7 @@ TEST(WorkForDevices, LooksAtTargetsDisksOnly) {
 
 TEST(WorkForDevices, LooksAtTheNetworkWhenATargetIsThere) {
   const FakeHost fake;
-  const DeviceEvent event{.subsystem = "net", .action = "add", .names = {}};
+  const DeviceEvent event{.subsystem = "net", .action = "add", .told_again = false, .names = {}};
   EXPECT_EQ(work_for(event, {}, fake.host.paths), kNothing);
   WatchList list;
   list.network = true;
