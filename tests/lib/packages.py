@@ -2,6 +2,7 @@
 import hashlib
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -56,6 +57,20 @@ def quick(kind):
 def found(kind, folder):
     return {file.name.split("_")[0] if kind == "deb" else file.name.split("-0.")[0]: file for file in sorted(folder.glob(f"*.{kind}"))
             if "dbgsym" not in file.name and "debuginfo" not in file.name and "debugsource" not in file.name}
+
+
+def other_version(package, version, work, change=lambda root: None):
+    """The same package as another version; `change` may change its files, which it gets as a folder."""
+    folder = work / f"version-{version}"
+    output("dpkg-deb", "-R", package, folder)
+    control = folder / "DEBIAN/control"
+    control.write_text(re.sub(r"^Version: .*$", f"Version: {version}", control.read_text(), flags=re.MULTILINE))
+    change(folder)
+    (folder / "DEBIAN/md5sums").unlink()
+    made = work / f"{package.name.split('_')[0]}_{version}.deb"
+    output("dpkg-deb", "--root-owner-group", "-Zgzip", "-b", folder, made)
+    shutil.rmtree(folder)
+    return made
 
 
 def tree(root, left_out=()):

@@ -38,17 +38,20 @@ def _known_to_apt(name):
     return bool(candidate) and candidate.group(1) != "(none)"
 
 
-def _download(name, into):
+def _download(wanted, into):
+    """`wanted`: NAME, or NAME=VERSION"""
     into.mkdir(parents=True, exist_ok=True)
-    have = sorted(into.glob(f"{name}_*.deb"))
+    name, _, version = wanted.partition("=")
+    pattern = f"{name}_{version.replace(':', '%3a')}*.deb"
+    have = sorted(into.glob(pattern))
     if have:
         return have[-1]
     say(f"downloading {name}")
-    run = subprocess.run(["apt-get", "download", "-q=2", name], cwd=into, capture_output=True, text=True)
-    have = sorted(into.glob(f"{name}_*.deb"))
+    run = subprocess.run(["apt-get", "download", "-q=2", wanted], cwd=into, capture_output=True, text=True)
+    have = sorted(into.glob(pattern))
     if run.returncode == 0 and have:
         return have[-1]
-    for leftover in into.glob(f"{name}_*.deb"):
+    for leftover in into.glob(pattern):
         leftover.unlink()
     return None
 
@@ -88,6 +91,32 @@ def _unpack(flavour, deb, cache):
         subprocess.run(["depmod", "-b", root, release], check=True)
         done.touch()
     return Kernel(flavour, root)
+
+
+def headers(kernel):
+    """Where modules for this kernel are built: `make -C` this folder `M=`…"""
+    cache = cache_dir()
+    root = cache / "headers" / kernel.release
+    folder = root / f"usr/src/linux-headers-{kernel.release}"
+    series = re.match(r"\d+\.\d+", kernel.release).group()
+    version = kernel.root.name.split("_")[1]
+    with open(cache / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if (root / ".unpacked").exists():
+            return folder
+        shutil.rmtree(root, ignore_errors=True)
+        root.mkdir(parents=True)
+        common = kernel.release.removesuffix("-amd64") + "-common"
+        for name in (f"linux-headers-{kernel.release}", f"linux-headers-{common}", f"linux-kbuild-{series}"):
+            deb = _download(f"{name}={version}", cache / "debs")
+            if not deb:
+                raise Skip(f"cannot download {name} {version}")
+            subprocess.run(["dpkg", "-x", deb, root], check=True)
+        # It names the other folder as it is when installed.
+        makefile = folder / "Makefile"
+        makefile.write_text(makefile.read_text().replace("/usr/src", f"{root}/usr/src"))
+        (root / ".unpacked").touch()
+    return folder
 
 
 def debug_vmlinux(kernel):
