@@ -130,11 +130,15 @@ def debug_vmlinux(kernel):
     if not deb:
         raise Skip(f"cannot download linux-image-{kernel.release}-dbg")
     say(f"unpacking vmlinux from {deb.name}")
-    root.mkdir(parents=True, exist_ok=True)
+    half = root.with_name(root.name + ".new")  # what was interrupted is not to be taken for whole
+    shutil.rmtree(half, ignore_errors=True)
+    half.mkdir(parents=True)
     # Only vmlinux: the modules' symbols are several GB. dpkg-deb's tar stream is read to its end either way.
     pack = subprocess.Popen(["dpkg-deb", "--fsys-tarfile", deb], stdout=subprocess.PIPE)
-    subprocess.run(["tar", "-x", "-C", root, "./usr/lib/debug/boot"], stdin=pack.stdout, check=True)
+    subprocess.run(["tar", "-x", "-C", half, "./usr/lib/debug/boot"], stdin=pack.stdout, check=True)
     pack.stdout.close()
     pack.wait()
+    shutil.rmtree(root, ignore_errors=True)
+    half.rename(root)
     deb.unlink()
     return vmlinux
