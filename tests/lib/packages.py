@@ -1,4 +1,5 @@
 """What the tests of packages share: building them, and telling what became of a folder."""
+import fcntl
 import hashlib
 import os
 import pathlib
@@ -41,16 +42,17 @@ def quick(kind):
         return found(kind, folder), folder
     state = output("git", "ls-files", "-s", cwd=REPO) + output("git", "diff", "HEAD", cwd=REPO)
     folder = REPO / "build/test-packages" / f"{kind}-{hashlib.sha256(state.encode()).hexdigest()[:16]}"
-    if not folder.exists():
-        for old in folder.parent.glob(f"{kind}-*"):
-            shutil.rmtree(old)
-        with tempfile.TemporaryDirectory(prefix="packages-", dir="/var/tmp") as work:
-            build(kind, pathlib.Path(work), "--quick")
-            folder.parent.mkdir(parents=True, exist_ok=True)
-            half = folder.with_suffix(".new")
-            shutil.rmtree(half, ignore_errors=True)
-            shutil.copytree(pathlib.Path(work, "packages"), half)
-            half.rename(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with open(folder.parent / f"{kind}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # another test may be building them
+        if not folder.exists():
+            for old in folder.parent.glob(f"{kind}-*"):
+                shutil.rmtree(old)
+            with tempfile.TemporaryDirectory(prefix="packages-", dir="/var/tmp") as work:
+                build(kind, pathlib.Path(work), "--quick")
+                half = folder.with_suffix(".new")
+                shutil.copytree(pathlib.Path(work, "packages"), half)
+                half.rename(folder)
     return {name: folder / file.name for name, file in found(kind, folder).items()}, folder
 
 
