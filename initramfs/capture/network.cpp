@@ -12,7 +12,8 @@
 #include <set>
 #include <thread>
 
-#include "initramfs/capture/capture_log.h"
+#include "initramfs/capture/links.h"
+#include "initramfs/plan/link_options.h"
 #include "initramfs/plan/rtnetlink.h"
 #include "makedump/base/fd.h"
 
@@ -22,46 +23,40 @@ namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
-using std::chrono::steady_clock;
 
-constexpr seconds kNicLimit{30};      // for a NIC to appear after its driver is loaded
 constexpr seconds kCarrierLimit{30};  // negotiating a speed takes some seconds
+constexpr seconds kLongestDelay{60};  // more than that, for a spanning tree or an updelay
+constexpr seconds kLacpLimit{10};     // for a switch to answer
 constexpr seconds kMargin{30};
-constexpr milliseconds kPause{20};
 
-// Calls `look` until it gives a value or an error, or nothing for so long.
-template <typename Look>
-auto wait_for(seconds limit, const Look& look) -> decltype(look()) {
-  const auto start = steady_clock::now();
-  for (;;) {
-    auto found = look();
-    if (!found || *found || steady_clock::now() - start >= limit) return found;
-    std::this_thread::sleep_for(kPause);
-  }
-}
-
-ifinfomsg link_header(int index) {
-  ifinfomsg header{};
-  header.ifi_index = index;
-  return header;
-}
-
-// VLANs have the address of what they stand on; so has the fast path that a cloud lends its guests
-// below their own NIC. A veth pair is the NIC of a container, and of tests.
-bool is_nic(const Link& link) {
-  return (link.kind.empty() || link.kind == "veth") &&
-         (link.flags & (IFF_LOOPBACK | IFF_SLAVE)) == 0;
+// How long its carrier may take at most.
+seconds carrier_limit(const InterfacePlan& plan) {
+  const milliseconds delay(number_of(plan, "updelay"));
+  // Of a spanning tree: two states of so long each, in hundredths of a second.
+  const milliseconds listening(20 * number_of(plan, "forward_delay"));
+  return kCarrierLimit +
+         std::min(kLongestDelay, std::chrono::duration_cast<seconds>(delay + listening));
 }
 
 class Network {
  public:
-  Network(RouteSocket socket, WorkerState& state) : socket_(std::move(socket)), state_(state) {}
+  Network(RouteSocket& socket, WorkerState& state, std::optional<seconds> again)
+      : socket_(socket), state_(state), links_(socket, again) {}
 
-  Result<void> bring_up(const InterfacePlan& plan) {
+  void warn(const std::string& text) const { links_.warn(text); }
+
+  // `upper`: the bond or bridge that it is to be a port of, if any.
+  Result<void> bring_up(const InterfacePlan& plan, const InterfacePlan* upper) {
     state_.doing(("setting up interface " + plan.name).c_str(), kNicLimit + kMargin);
-    KDUMP_TRY_ASSIGN(const int index, plan.parent.empty() ? nic(plan) : vlan(plan));
-    KDUMP_TRY(set_up(plan, index));
+    KDUMP_TRY_ASSIGN(const int index, links_.make(plan, upper));
+    links_.set_mtu(plan, index);
+    // A bond takes only ports that are down, and sets them up itself.
+    if (upper && upper->kind == "bond") return {};
+    KDUMP_TRY(set_up(plan, index, upper != nullptr));
+    // The bridge has a carrier when one of its ports has.
+    if (upper) return {};
     KDUMP_TRY(wait_for_carrier(plan, index));
+    if (option_of(plan, "mode") == "802.3ad") wait_for_lacp(plan, index);
     for (const std::string& address : plan.addresses)
       KDUMP_TRY(add_address(plan, index, address));
     return {};
@@ -70,7 +65,7 @@ class Network {
   Result<void> add_route(const RoutePlan& plan) {
     const std::string what = plan.interface + ": route to " + plan.to +
                              (plan.via.empty() ? "" : " by way of " + plan.via);
-    KDUMP_TRY_ASSIGN(const auto link, link_named(plan.interface));
+    KDUMP_TRY_ASSIGN(const auto link, links_.named(plan.interface));
     if (!link) return Error(Errc::not_found, what + ": there is no such interface");
     IpPrefix to;
     if (plan.to == "default" || plan.to == "default6") {
@@ -103,7 +98,7 @@ class Network {
 
   // Nothing waits for it.
   void set_up_loopback() {
-    const auto link = link_named("lo");
+    const auto link = links_.named("lo");
     if (link && *link) (void)set_flags_up((*link)->index, "lo: setting it up");
   }
 
@@ -115,92 +110,14 @@ class Network {
     request.add(RTA_VIA, bytes + via.bytes);
   }
 
-  Result<std::optional<Link>> link_named(const std::string& name) {
-    KDUMP_TRY_ASSIGN(const auto links, all_links(socket_));
-    for (const Link& link : links)
-      if (link.name == name) return std::optional(link);
-    return std::optional<Link>();
-  }
-
-  // The NIC with the plan's permanent address, under the plan's name.
-  Result<int> nic(const InterfacePlan& plan) {
-    KDUMP_TRY_ASSIGN(const std::string mac, parse_mac(plan.mac));
-    std::string seen;
-    auto found = wait_for(kNicLimit, [&]() -> Result<std::optional<Link>> {
-      KDUMP_TRY_ASSIGN(const auto links, all_links(socket_));
-      seen.clear();
-      for (const Link& link : links) {
-        if (!is_nic(link)) continue;
-        if (link.permanent_mac == mac) return std::optional(link);
-        seen += (seen.empty() ? "" : ", ") + link.name + " " + mac_text(link.permanent_mac);
-      }
-      return std::optional<Link>();
-    });
-    if (!found) return std::move(found).error();
-    if (!*found)
-      return Error(Errc::not_found, "interface " + plan.name + ": no NIC with MAC address " +
-                                        plan.mac + " appeared within " +
-                                        std::to_string(kNicLimit.count()) +
-                                        " s (NICs here: " + (seen.empty() ? "none" : seen) + ")");
-    const Link& link = **found;
-    if (link.name != plan.name) KDUMP_TRY(rename(link, plan.name));
-    return link.index;
-  }
-
-  Result<void> rename(const Link& link, const std::string& name) {
-    KDUMP_TRY_ASSIGN(const auto holder, link_named(name));
-    if (holder) KDUMP_TRY(set_name(*holder, "other" + std::to_string(holder->index)));
-    return set_name(link, name);
-  }
-
-  Result<void> set_name(const Link& link, const std::string& name) {
-    // Old kernels rename only what is down.
-    ifinfomsg down = link_header(link.index);
-    down.ifi_change = IFF_UP;
-    (void)socket_.tell(RouteRequest(RTM_NEWLINK, 0, down), link.name);
-    RouteRequest request(RTM_NEWLINK, 0, link_header(link.index));
-    request.add(IFLA_IFNAME, name + '\0');
-    return socket_.tell(request, link.name + ": naming it " + name);
-  }
-
-  Result<int> vlan(const InterfacePlan& plan) {
-    const std::string what =
-        plan.name + ": VLAN " + std::to_string(plan.vlan) + " on " + plan.parent;
-    KDUMP_TRY_ASSIGN(const auto present, link_named(plan.name));
-    if (present) return present->index;
-    KDUMP_TRY_ASSIGN(const auto parent, link_named(plan.parent));
-    if (!parent) return Error(Errc::not_found, what + ": there is no such interface");
-    RouteRequest data;
-    data.add(IFLA_VLAN_ID, {reinterpret_cast<const char*>(&plan.vlan), sizeof plan.vlan});
-    RouteRequest info;
-    info.add(IFLA_INFO_KIND, "vlan");
-    info.nest(IFLA_INFO_DATA, data);
-    RouteRequest request(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, link_header(0));
-    request.add(IFLA_IFNAME, plan.name + '\0');
-    request.add_number(IFLA_LINK, static_cast<uint32_t>(parent->index));
-    request.nest(IFLA_LINKINFO, info);
-    auto made = socket_.tell(request, what);
-    if (!made && made.error().sys_errno() == EOPNOTSUPP)
-      return Error(Errc::unsupported, what + ": the kernel has no VLANs (module 8021q)");
-    KDUMP_TRY(made);
-    KDUMP_TRY_ASSIGN(const auto link, link_named(plan.name));
-    if (!link) return Error(Errc::not_found, what + ": it vanished");
-    return link->index;
-  }
-
-  Result<void> set_up(const InterfacePlan& plan, int index) {
+  Result<void> set_up(const InterfacePlan& plan, int index, bool is_port) {
     // Whether somebody else has our addresses was found out by the healthy host, and a second of
     // silence is a second later; routers have nothing to tell that is not planned.
     const std::string settings = "/proc/sys/net/ipv6/conf/" + plan.name + "/";
     for (const char* setting : {"accept_dad", "dad_transmits", "accept_ra"})
       (void)write_existing_file(settings + setting, "0");
-    if (plan.mtu != 0) {
-      RouteRequest request(RTM_NEWLINK, 0, link_header(index));
-      request.add_number(IFLA_MTU, plan.mtu);
-      if (const auto set = socket_.tell(request, plan.name + ": MTU " + std::to_string(plan.mtu));
-          !set)
-        say_warning(set.error().message());
-    }
+    // Ports have no addresses: not even those that come by themselves.
+    if (is_port) (void)write_existing_file(settings + "disable_ipv6", "1");
     return set_flags_up(index, plan.name + ": setting it up");
   }
 
@@ -212,8 +129,9 @@ class Network {
   }
 
   Result<void> wait_for_carrier(const InterfacePlan& plan, int index) {
-    state_.doing(("waiting for the carrier of " + plan.name).c_str(), kCarrierLimit + kMargin);
-    auto there = wait_for(kCarrierLimit, [&]() -> Result<std::optional<bool>> {
+    const seconds limit = links_.at_most(carrier_limit(plan));
+    state_.doing(("waiting for the carrier of " + plan.name).c_str(), limit + kMargin);
+    auto there = wait_for(limit, [&]() -> Result<std::optional<bool>> {
       KDUMP_TRY_ASSIGN(const auto links, all_links(socket_));
       for (const Link& link : links)
         if (link.index == index && link.carrier) return std::optional(true);
@@ -221,11 +139,32 @@ class Network {
     });
     if (!there) return std::move(there).error();
     if (!*there)
-      return Error(Errc::timed_out, "interface " + plan.name + " (" + plan.mac +
-                                        "): no carrier within " +
-                                        std::to_string(kCarrierLimit.count()) +
+      return Error(Errc::timed_out, "interface " + plan.name + " (" +
+                                        (plan.ports.empty() ? plan.mac : ports_of(plan)) +
+                                        "): no carrier within " + std::to_string(limit.count()) +
                                         " s: is the cable in, and the switch port up?");
     return {};
+  }
+
+  // A switch may let nothing through before it and the bond have found each other.
+  void wait_for_lacp(const InterfacePlan& plan, int index) {
+    state_.doing(("waiting for the LACP partner of " + plan.name).c_str(), kLacpLimit + kMargin);
+    const auto partner = wait_for(links_.at_most(kLacpLimit), [&]() -> Result<std::optional<bool>> {
+      KDUMP_TRY_ASSIGN(const auto links, all_links(socket_));
+      const Link* const link = link_at(links, index);
+      if (!link) return Error(Errc::not_found, plan.name + ": it vanished");
+      const auto told = link->details.find(IFLA_BOND_AD_INFO);
+      if (told == link->details.end()) return std::optional<bool>();
+      const RouteAttributes lacp = parse_attributes(told->second);
+      const auto mac = lacp.find(IFLA_BOND_AD_INFO_PARTNER_MAC);
+      const bool is_there =
+          mac != lacp.end() && mac->second.find_first_not_of('\0') != std::string::npos;
+      return is_there ? std::optional(true) : std::nullopt;
+    });
+    if (!partner) return warn(partner.error().message());
+    if (!*partner)
+      warn(plan.name + ": no LACP partner answers within " + std::to_string(kLacpLimit.count()) +
+           " s: trying without it");
   }
 
   Result<void> add_address(const InterfacePlan& plan, int index, const std::string& text) {
@@ -249,8 +188,9 @@ class Network {
     return added;
   }
 
-  RouteSocket socket_;
+  RouteSocket& socket_;
   WorkerState& state_;
+  Links links_;
 };
 
 // Names of the interfaces that lead to the address, and of those below them.
@@ -261,22 +201,37 @@ std::set<std::string> leading_to(const NetworkPlan& plan, const std::string& add
     const auto to = parse_prefix(route.to);
     if (!wanted || (to && to->address == *wanted)) names.insert(route.interface);
   }
-  for (auto it = plan.interfaces.rbegin(); it != plan.interfaces.rend(); ++it)
-    if (names.count(it->name) != 0 && !it->parent.empty()) names.insert(it->parent);
+  for (auto it = plan.interfaces.rbegin(); it != plan.interfaces.rend(); ++it) {
+    if (names.count(it->name) == 0) continue;
+    if (!it->parent.empty()) names.insert(it->parent);
+    names.insert(it->ports.begin(), it->ports.end());
+  }
   return names;
 }
 
-}  // namespace
+// The bond or bridge that an interface is a port of.
+const InterfacePlan* upper_of(const NetworkPlan& plan, const std::string& name) {
+  for (const InterfacePlan& interface : plan.interfaces)
+    if (std::find(interface.ports.begin(), interface.ports.end(), name) != interface.ports.end())
+      return &interface;
+  return nullptr;
+}
 
-Result<void> bring_up_network(const NetworkPlan& plan, WorkerState& state,
-                              const std::string& address) {
+Result<void> bring_up(const NetworkPlan& plan, WorkerState& state, const std::string& address,
+                      std::optional<seconds> again) {
   if (plan.empty()) return {};
   KDUMP_TRY_ASSIGN(RouteSocket socket, RouteSocket::open());
-  Network network(std::move(socket), state);
+  Network network(socket, state, again);
   network.set_up_loopback();
   const std::set<std::string> wanted = leading_to(plan, address);
-  for (const InterfacePlan& interface : plan.interfaces)
-    if (wanted.count(interface.name) != 0) KDUMP_TRY(network.bring_up(interface));
+  for (const InterfacePlan& interface : plan.interfaces) {
+    if (wanted.count(interface.name) == 0) continue;
+    const InterfacePlan* const upper = upper_of(plan, interface.name);
+    auto up = network.bring_up(interface, upper);
+    if (!up && (!upper || upper->ports.size() == 1)) return up;
+    // Having one more is what bonds are for.
+    if (!up) network.warn(up.error().message() + "; going on without it");
+  }
   for (const RoutePlan& route : plan.routes) {
     if (wanted.count(route.interface) == 0) continue;
     if (auto added = network.add_route(route); !added) {
@@ -284,10 +239,22 @@ Result<void> bring_up_network(const NetworkPlan& plan, WorkerState& state,
       const auto to = parse_prefix(route.to);
       const auto target = parse_ip(address);
       if (!target || (to && to->address == *target)) return added;
-      say_warning(added.error().message());
+      network.warn(added.error().message());
     }
   }
   return {};
+}
+
+}  // namespace
+
+Result<void> bring_up_network(const NetworkPlan& plan, WorkerState& state,
+                              const std::string& address) {
+  return bring_up(plan, state, address, std::nullopt);
+}
+
+Result<void> bring_network_back(const NetworkPlan& plan, WorkerState& state,
+                                const std::string& address, seconds limit) {
+  return bring_up(plan, state, address, limit);
 }
 
 std::string local_address_towards(const std::string& address) {

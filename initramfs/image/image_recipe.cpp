@@ -131,11 +131,20 @@ Result<void> add_nfs_modules(ModuleResolver& resolver, const TargetPlan& target)
   return {};
 }
 
+// "" for a NIC, whose driver is found by its device.
+std::string module_of(const InterfacePlan& interface) {
+  if (!interface.parent.empty()) return "8021q";
+  return interface.kind == "bond" ? "bonding" : interface.kind;
+}
+
 Result<void> add_network_modules(ModuleResolver& resolver, const NetworkPlan& network,
                                  const ImageOptions& options) {
   for (const InterfacePlan& interface : network.interfaces) {
-    if (!interface.parent.empty()) {
-      KDUMP_TRY(resolver.add("8021q"));
+    if (const std::string module = module_of(interface); !module.empty()) {
+      KDUMP_TRY_ASSIGN(const auto match, resolver.add(module));
+      if (match == ModuleResolver::Match::none)
+        return Error(Errc::not_found, "kernel " + options.kernel_release + " has no module " +
+                                          module + " for interface " + interface.name);
       continue;
     }
     KDUMP_TRY_ASSIGN(const DeviceDrivers drivers, find_class_drivers("net/" + interface.name));

@@ -3,22 +3,16 @@
 #include <algorithm>
 #include <arpa/inet.h>
 #include <array>
-#include <filesystem>
 #include <linux/if_addr.h>
-#include <linux/if_arp.h>
-#include <linux/if_ether.h>
 #include <memory>
 #include <netdb.h>
 #include <optional>
 
 #include "initramfs/plan/rtnetlink.h"
-#include "makedump/base/fd.h"
 
 namespace kdump {
 
 namespace {
-
-constexpr unsigned kMostLayers = 4;  // VLAN over VLAN over NIC
 
 // What the kernel answers when asked how it would send to an address.
 struct Route {
@@ -33,42 +27,20 @@ struct Address {
   uint32_t flags = 0;
 };
 
-std::string_view described(const std::string& kind) {
-  struct Kind {
-    std::string_view name, described;
-  };
-  constexpr std::array kKinds = {
-      Kind{"bond", "a bond"},
-      Kind{"team", "a team"},
-      Kind{"bridge", "a bridge"},
-      Kind{"openvswitch", "Open vSwitch"},
-      Kind{"tun", "a tunnel (tun/tap)"},
-      Kind{"wireguard", "a WireGuard tunnel"},
-      Kind{"macvlan", "a macvlan"},
-      Kind{"ipvlan", "an ipvlan"},
-      Kind{"veth", "one end of a veth pair"},
-      Kind{"dummy", "a dummy interface"},
-      Kind{"vrf", "a VRF"},
-  };
-  for (const Kind& known : kKinds)
-    if (kind == known.name) return known.described;
-  return "";
-}
-
 class HostNetwork {
  public:
   HostNetwork(RouteSocket socket, std::vector<Link> links, std::vector<Address> addresses,
-              std::string sysfs)
+              HostFolders where)
       : socket_(std::move(socket)),
         links_(std::move(links)),
         addresses_(std::move(addresses)),
-        sysfs_(std::move(sysfs)) {}
+        where_(std::move(where)) {}
 
-  static Result<HostNetwork> look(const std::string& sysfs) {
+  static Result<HostNetwork> look(const HostFolders& where) {
     KDUMP_TRY_ASSIGN(RouteSocket socket, RouteSocket::open());
     KDUMP_TRY_ASSIGN(std::vector<Link> links, all_links(socket));
     KDUMP_TRY_ASSIGN(std::vector<Address> addresses, all_addresses(socket));
-    return HostNetwork(std::move(socket), std::move(links), std::move(addresses), sysfs);
+    return HostNetwork(std::move(socket), std::move(links), std::move(addresses), where);
   }
 
   // `address` may end in %interface.
@@ -83,7 +55,8 @@ class HostNetwork {
                                     "to be saved: name another one");
     if (route.type != RTN_UNICAST)
       return Error(Errc::not_found, address + ": the routes of this host forbid to send there");
-    KDUMP_TRY_ASSIGN(const std::string interface, add_interface(route.interface, 0));
+    KDUMP_TRY_ASSIGN(const std::string interface,
+                     copy_interface(links_, route.interface, where_, plan_));
     add_source(route, interface, to);
     const std::string prefix = text_of(to) + (to.family == AF_INET ? "/32" : "/128");
     RoutePlan plan{prefix, route.via ? text_of(*route.via) : "", interface,
@@ -172,53 +145,6 @@ class HostNetwork {
     return std::nullopt;
   }
 
-  Result<std::string> add_interface(int index, unsigned layer) {
-    const Link* const link = this->link(index);
-    if (!link || layer == kMostLayers)
-      return Error(Errc::not_found, "interface " + std::to_string(index) + " is not there");
-    for (const InterfacePlan& known : plan_.interfaces)
-      if (known.name == link->name) return link->name;
-    InterfacePlan plan;
-    plan.name = link->name;
-    plan.mtu = link->mtu;
-    if (link->kind == "vlan") {
-      if (link->vlan_protocol != ETH_P_8021Q)
-        return refused(*link, "a VLAN of another protocol than 802.1Q");
-      KDUMP_TRY_ASSIGN(plan.parent, add_interface(link->below, layer + 1));
-      plan.vlan = link->vlan;
-    } else {
-      KDUMP_TRY(check_nic(*link));
-      plan.mac = mac_text(link->permanent_mac);
-    }
-    plan_.interfaces.push_back(std::move(plan));
-    return link->name;
-  }
-
-  static Error refused(const Link& link, const std::string& what) {
-    return {Errc::unsupported, "interface " + link.name + " is " + what +
-                                   ", which the native capture image cannot set up"};
-  }
-
-  [[nodiscard]] Result<void> check_nic(const Link& link) const {
-    const std::filesystem::path entry = sysfs_ + "/class/net/" + link.name;
-    std::error_code failed;
-    if (std::filesystem::exists(entry / "phy80211", failed) ||
-        std::filesystem::exists(entry / "wireless", failed))
-      return refused(link, "wireless");
-    if (link.hardware == ARPHRD_INFINIBAND) return refused(link, "InfiniBand");
-    // Devices that no bus has: made by somebody's userspace.
-    if (!std::filesystem::exists(entry / "device", failed)) {
-      std::string what(described(link.kind));
-      if (what.empty()) what = link.kind.empty() ? "no device of a bus" : "a " + link.kind;
-      return refused(link, what);
-    }
-    if (link.hardware != ARPHRD_ETHER)
-      return refused(link, "no Ethernet (type " + std::to_string(link.hardware) + ")");
-    if (const auto how = read_text_file(entry / "addr_assign_type"); how && how->starts_with("1"))
-      return refused(link, "a NIC with another random MAC address each time");
-    return {};
-  }
-
   // The address that this host talks to the target with, and no other: one that floats between
   // the nodes of a cluster may long be another node's when the capture kernel starts.
   void add_source(const Route& route, const std::string& interface, const IpAddress& to) {
@@ -284,7 +210,7 @@ class HostNetwork {
   RouteSocket socket_;
   std::vector<Link> links_;
   std::vector<Address> addresses_;
-  std::string sysfs_;
+  HostFolders where_;
   NetworkPlan plan_;
 };
 
@@ -327,7 +253,7 @@ Result<std::string> resolve_host(const std::string& host) {
 }
 
 Result<NetworkPlan> plan_network(std::vector<TargetPlan>& targets,
-                                 const std::vector<std::string>& others, const std::string& sysfs) {
+                                 const std::vector<std::string>& others, const HostFolders& where) {
   // What is told of, and its address.
   std::vector<std::pair<std::string, std::string>> hosts;
   for (TargetPlan& target : targets) {
@@ -344,7 +270,7 @@ Result<NetworkPlan> plan_network(std::vector<TargetPlan>& targets,
     hosts.emplace_back(host, std::move(address));
   }
   if (hosts.empty()) return NetworkPlan();
-  KDUMP_TRY_ASSIGN(HostNetwork network, HostNetwork::look(sysfs));
+  KDUMP_TRY_ASSIGN(HostNetwork network, HostNetwork::look(where));
   for (const auto& [name, address] : hosts)
     if (auto added = network.add_host(address); !added)
       return std::move(added).error().context(name);

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "initramfs/image/host_interfaces.h"
 #include "initramfs/plan/capture_plan.h"
 #include "initramfs/plan/network_plan.h"
 #include "makedump/base/result.h"
@@ -19,10 +20,10 @@ namespace kdump {
 // addresses are set by then, so that an image which brings up its network itself can go on.
 Result<NetworkPlan> plan_network(std::vector<TargetPlan>& targets,
                                  const std::vector<std::string>& others = {},
-                                 const std::string& sysfs = "/sys");
+                                 const HostFolders& where = {});
 
-// Why the native image cannot reach these targets, as plan_network() says it: bonds, teams,
-// bridges, Open vSwitch, wireless, tunnels and InfiniBand are assembled by userspace.
+// Why the native image cannot reach these targets, as plan_network() says it: Open vSwitch,
+// wireless, tunnels, InfiniBand and the like are assembled by userspace.
 Result<void> check_native_network(std::vector<TargetPlan> targets);
 
 // The numeric address of a host: of several, one that is the same every time it is asked for.

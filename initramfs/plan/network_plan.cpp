@@ -14,6 +14,13 @@ std::string value_of(const std::vector<std::string>& words, std::string_view key
   return "";
 }
 
+std::vector<std::string> values_of(const std::vector<std::string>& words, const std::string& key) {
+  std::vector<std::string> values;
+  for (const std::string& word : words)
+    if (word.starts_with(key + "=")) values.push_back(word.substr(key.size() + 1));
+  return values;
+}
+
 template <typename Number>
 Number number_of(const std::vector<std::string>& words, std::string_view key) {
   const std::string text = value_of(words, key);
@@ -31,10 +38,15 @@ void add(std::vector<std::string>& words, std::string_view key, const std::strin
 std::vector<std::string> encode(const InterfacePlan& interface) {
   std::vector<std::string> words;
   add(words, "name", interface.name);
+  add(words, "kind", interface.kind);
   add(words, "mac", interface.mac);
   if (interface.mtu != 0) add(words, "mtu", std::to_string(interface.mtu));
   add(words, "parent", interface.parent);
   if (interface.vlan != 0) add(words, "vlan", std::to_string(interface.vlan));
+  for (const std::string& port : interface.ports)
+    add(words, "port", port);
+  for (const std::string& option : interface.options)
+    add(words, "option", option);
   for (const std::string& address : interface.addresses)
     add(words, "address", address);
   return words;
@@ -52,13 +64,18 @@ std::vector<std::string> encode(const RoutePlan& route) {
 Result<InterfacePlan> decode_interface(const std::vector<std::string>& words) {
   InterfacePlan interface;
   interface.name = value_of(words, "name");
+  interface.kind = value_of(words, "kind");
   interface.mac = value_of(words, "mac");
   interface.mtu = number_of<uint32_t>(words, "mtu");
   interface.parent = value_of(words, "parent");
   interface.vlan = number_of<uint16_t>(words, "vlan");
-  for (const std::string& word : words)
-    if (word.starts_with("address=")) interface.addresses.push_back(word.substr(8));
+  interface.ports = values_of(words, "port");
+  interface.options = values_of(words, "option");
+  interface.addresses = values_of(words, "address");
   if (interface.name.empty()) return Error(Errc::bad_input, "interface without a name");
+  if (!interface.kind.empty() && interface.ports.empty())
+    return Error(Errc::bad_input,
+                 "interface " + interface.name + ": a " + interface.kind + " without a port");
   return interface;
 }
 

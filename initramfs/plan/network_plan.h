@@ -12,11 +12,15 @@ namespace kdump {
 
 // Lower interfaces come before those that stand on them.
 struct InterfacePlan {
-  std::string name;                    // on the host, and given again in the capture kernel
-  std::string mac;                     // permanent one, "52:54:00:12:34:56": how it is found again
-  uint32_t mtu = 0;                    // 0: as it comes
-  std::string parent;                  // name of the interface below; "" for a NIC
-  uint16_t vlan = 0;                   // with `parent`
+  std::string name;                  // on the host, and given again in the capture kernel
+  std::string kind;                  // "bond", "bridge"; "" for NICs, and for VLANs
+  std::string mac;                   // of a NIC, the permanent one, "52:54:00:12:34:56": how it is
+                                     // found again; a bond or bridge is given it ("": it is not)
+  uint32_t mtu = 0;                  // 0: as it comes
+  std::string parent;                // of a VLAN: name of the interface below
+  uint16_t vlan = 0;                 // with `parent`
+  std::vector<std::string> ports;    // names of those that a bond or bridge has
+  std::vector<std::string> options;  // of a bond or bridge: link_options.h
   std::vector<std::string> addresses;  // "192.0.2.7/24", "2001:db8::7/64"
   bool operator==(const InterfacePlan&) const = default;
 };

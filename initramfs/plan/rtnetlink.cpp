@@ -228,13 +228,27 @@ Result<void> RouteSocket::tell(const RouteRequest& request, const std::string& w
 
 namespace {
 
+// A bond gives its ports its own address: kernels before 5.6 tell the other one with the bond.
+std::string permanent_mac(const std::string& told, const RouteAttributes& info,
+                          const std::string& mac) {
+  const auto is_one = [](const std::string& bytes) {
+    return bytes.find_first_not_of('\0') != std::string::npos;
+  };
+  if (is_one(told)) return told;
+  const auto data = info.find(IFLA_INFO_SLAVE_DATA);
+  if (text_at(info, IFLA_INFO_SLAVE_KIND) != "bond" || data == info.end()) return mac;
+  const RouteAttributes port = parse_attributes(data->second);
+  const auto before = port.find(IFLA_BOND_SLAVE_PERM_HWADDR);
+  return before != port.end() && is_one(before->second) ? before->second : mac;
+}
+
 Link link_of(const RouteMessage& message) {
-  const auto info = message.as<ifinfomsg>();
+  const auto header = message.as<ifinfomsg>();
   const RouteAttributes& attributes = message.attributes;
   Link link;
-  link.index = info.ifi_index;
-  link.hardware = info.ifi_type;
-  link.flags = info.ifi_flags;
+  link.index = header.ifi_index;
+  link.hardware = header.ifi_type;
+  link.flags = header.ifi_flags;
   link.name = text_at(attributes, IFLA_IFNAME);
   link.mtu = number_at(attributes, IFLA_MTU);
   link.carrier = attributes.count(IFLA_CARRIER) == 0 || number_at(attributes, IFLA_CARRIER) != 0;
@@ -245,16 +259,16 @@ Link link_of(const RouteMessage& message) {
     const auto found = attributes.find(type);
     return found == attributes.end() ? std::string() : found->second;
   };
+  link.master = static_cast<int>(number_at(attributes, IFLA_MASTER));
   link.mac = bytes_at(IFLA_ADDRESS);
-  link.permanent_mac = bytes_at(IFLA_PERM_ADDRESS);
-  if (link.permanent_mac.find_first_not_of('\0') == std::string::npos)
-    link.permanent_mac = link.mac;
-  const RouteAttributes kind = parse_attributes(bytes_at(IFLA_LINKINFO));
-  link.kind = text_at(kind, IFLA_INFO_KIND);
-  if (const auto data = kind.find(IFLA_INFO_DATA); link.kind == "vlan" && data != kind.end()) {
-    const RouteAttributes vlan = parse_attributes(data->second);
-    link.vlan = static_cast<uint16_t>(number_at(vlan, IFLA_VLAN_ID));
-    link.vlan_protocol = ntohs(static_cast<uint16_t>(number_at(vlan, IFLA_VLAN_PROTOCOL)));
+  const RouteAttributes info = parse_attributes(bytes_at(IFLA_LINKINFO));
+  link.kind = text_at(info, IFLA_INFO_KIND);
+  link.permanent_mac = permanent_mac(bytes_at(IFLA_PERM_ADDRESS), info, link.mac);
+  if (const auto data = info.find(IFLA_INFO_DATA); data != info.end())
+    link.details = parse_attributes(data->second);
+  if (link.kind == "vlan") {
+    link.vlan = static_cast<uint16_t>(number_at(link.details, IFLA_VLAN_ID));
+    link.vlan_protocol = ntohs(static_cast<uint16_t>(number_at(link.details, IFLA_VLAN_PROTOCOL)));
   }
   return link;
 }

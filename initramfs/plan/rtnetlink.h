@@ -55,6 +55,7 @@ class RouteRequest {
   void add(uint16_t type, std::string_view content);
   void add_number(uint16_t type, uint32_t number);
   void nest(uint16_t type, const RouteRequest& inner) { add(type, inner.body_); }
+  [[nodiscard]] const std::string& body() const { return body_; }
   // Attributes to be nested.
   RouteRequest() = default;
 
@@ -102,10 +103,12 @@ struct Link {
   uint32_t mtu = 0;
   bool carrier = true;
   int below = 0;                   // index of what it stands on; 0: nothing
+  int master = 0;                  // index of the bond or bridge that it is a port of; 0: of none
   std::string mac, permanent_mac;  // bytes; the permanent one is the other where none is known
   std::string kind;                // "vlan", "bond" …; "" for devices
   uint16_t vlan = 0;
   uint16_t vlan_protocol = 0;  // ETH_P_…
+  RouteAttributes details;     // IFLA_INFO_DATA: of its kind
 };
 
 Result<std::vector<Link>> all_links(RouteSocket& socket);

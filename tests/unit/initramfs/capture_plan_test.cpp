@@ -46,12 +46,21 @@ CapturePlan full_sample() {
   TargetPlan& raw = plan.targets.emplace_back();
   raw.kind = TargetKind::raw;
   raw.device = "PARTUUID=1";
-  plan.network.interfaces = {{.name = "eth0",
-                              .mac = "52:54:00:12:34:56",
-                              .mtu = 1500,
-                              .parent = "",
-                              .vlan = 0,
-                              .addresses = {"192.0.2.7/24", "2001:db8::1/64"}}};
+  InterfacePlan& eth0 = plan.network.interfaces.emplace_back();
+  eth0.name = "eth0";
+  eth0.mac = "52:54:00:12:34:56";
+  eth0.mtu = 1500;
+  InterfacePlan& bond0 = plan.network.interfaces.emplace_back();
+  bond0.name = "bond0";
+  bond0.kind = "bond";
+  bond0.mac = "52:54:00:12:34:56";
+  bond0.ports = {"eth0", "eth1"};
+  bond0.options = {"mode=active-backup", "arp_ip_target=2001:db8::2"};
+  InterfacePlan& vlan = plan.network.interfaces.emplace_back();
+  vlan.name = "bond0.5";
+  vlan.parent = "bond0";
+  vlan.vlan = 5;
+  vlan.addresses = {"192.0.2.7/24", "2001:db8::1/64"};
   plan.network.routes = {{"default", "192.0.2.1", "eth0", "192.0.2.7"}};
   plan.keep_free = 12345;
   plan.when_short = {WhenShort::stricter_level, WhenShort::refuse};

@@ -98,10 +98,10 @@ void in_namespace(const Body& body) {
 }
 
 // A sysfs in which these are devices of a bus.
-std::string sysfs_with(const TempDir& dir, const std::vector<std::string>& nics) {
+HostFolders sysfs_with(const TempDir& dir, const std::vector<std::string>& nics) {
   for (const std::string& nic : nics)
     std::filesystem::create_directories(dir.path("sys/class/net/" + nic + "/device"));
-  return dir.path("sys");
+  return {.sysfs = dir.path("sys"), .proc = dir.path("proc")};
 }
 
 TargetPlan remote(const std::string& host) {
@@ -152,18 +152,71 @@ TEST(PlanNetwork, OnLinkAndRoutedTargets) {
 TEST(PlanNetwork, WhatUserspaceAssemblesIsRefused) {
   in_namespace([] {
     const TempDir dir;
-    ASSERT_EQ(shell("ip link set lo up; ip link add br0 type bridge; ip link set br0 up; "
-                    "ip addr add 192.0.2.7/24 dev br0"),
+    ASSERT_EQ(shell("ip link set lo up; ip link add eth0 type veth peer name peer; "
+                    "ip link set eth0 up; ip addr add 192.0.2.7/24 dev eth0"),
               0);
     std::vector<TargetPlan> targets = {remote("192.0.2.9")};
     const auto plan = plan_network(targets, {}, sysfs_with(dir, {}));
     ASSERT_FALSE(plan);
     EXPECT_EQ(plan.error().code(), Errc::unsupported);
-    EXPECT_THAT(plan.error().message(), AllOf(HasSubstr("nfs 192.0.2.9:/e: interface br0 is a "
-                                                        "bridge"),
+    EXPECT_THAT(plan.error().message(), AllOf(HasSubstr("nfs 192.0.2.9:/e: interface eth0 is one "
+                                                        "end of a veth pair"),
                                               HasSubstr("cannot set up")));
     EXPECT_EQ(targets.front().address, "192.0.2.9");  // for an image that can
     EXPECT_FALSE(check_native_network(targets));
+  });
+}
+
+// host (eth0, and a container's vnet0, below br0) — server (peer).
+constexpr char kBridge[] =
+    "ip link set lo up; ip link add eth0 address 52:54:00:00:00:01 type veth peer name peer; "
+    "ip link add vnet0 type veth peer name guest; "
+    "ip link add br0 address 52:54:00:00:00:0b type bridge stp_state 1; "
+    "for port in eth0 vnet0; do ip link set $port master br0; done; "
+    "for link in eth0 peer vnet0 guest br0; do ip link set $link up; done; "
+    "ip addr add 192.0.2.7/24 dev br0";
+
+TEST(PlanNetwork, BridgeWithoutThePortsOfGuests) {
+  in_namespace([] {
+    const TempDir dir;
+    ASSERT_EQ(shell(kBridge), 0);
+    std::vector<TargetPlan> targets = {remote("192.0.2.9")};
+    const auto plan = plan_network(targets, {}, sysfs_with(dir, {"eth0"}));
+    ASSERT_TRUE(plan) << plan.error().message();
+    ASSERT_THAT(plan->interfaces, SizeIs(2));
+    EXPECT_EQ(plan->interfaces[0].name, "eth0");
+    EXPECT_EQ(plan->interfaces[0].mac, "52:54:00:00:00:01");
+    EXPECT_THAT(plan->interfaces[0].addresses, IsEmpty());
+    const InterfacePlan& br0 = plan->interfaces[1];
+    EXPECT_EQ(br0.kind, "bridge");
+    EXPECT_EQ(br0.mac, "52:54:00:00:00:0b");
+    EXPECT_THAT(br0.ports, ElementsAre("eth0"));
+    EXPECT_THAT(br0.options, ElementsAre("mcast_snooping=0", "stp_state=0", "forward_delay=0"));
+    EXPECT_THAT(br0.addresses, ElementsAre("192.0.2.7/24"));
+
+    // Two ways out might be a loop, if nobody looks after it.
+    const auto both = plan_network(targets, {}, sysfs_with(dir, {"vnet0"}));
+    ASSERT_TRUE(both) << both.error().message();
+    EXPECT_THAT(both->interfaces.back().ports, ElementsAre("eth0", "vnet0"));
+    EXPECT_THAT(both->interfaces.back().options,
+                ElementsAre("mcast_snooping=0", "stp_state=1", "forward_delay=1500",
+                            "hello_time=200", "max_age=2000", "priority=65535"));
+  });
+}
+
+TEST(PlanNetwork, BridgesThatAreRefused) {
+  in_namespace([] {
+    const TempDir dir;
+    ASSERT_EQ(shell(kBridge), 0);
+    std::vector<TargetPlan> targets = {remote("192.0.2.9")};
+    const auto no_nic = plan_network(targets, {}, sysfs_with(dir, {}));
+    ASSERT_FALSE(no_nic);
+    EXPECT_THAT(no_nic.error().message(),
+                HasSubstr("interface br0 is a bridge without a NIC as its port, which"));
+    if (shell("ip link set br0 type bridge vlan_filtering 1") != 0) return;  // not every kernel
+    const auto filters = plan_network(targets, {}, sysfs_with(dir, {"eth0"}));
+    ASSERT_FALSE(filters);
+    EXPECT_THAT(filters.error().message(), HasSubstr("br0 is a bridge that filters VLANs"));
   });
 }
 
@@ -251,6 +304,47 @@ TEST(BringUpNetwork, AsPlanned) {
       EXPECT_EQ(local_address_towards("2001:db8::1"), "fd00::7");
     }
     EXPECT_THAT(shown("ip addr show lo"), HasSubstr("LOOPBACK,UP"));
+  });
+}
+
+TEST(BringUpNetwork, Bridge) {
+  in_namespace([] {
+    ASSERT_EQ(shell("ip link add eth1 address 52:54:00:00:00:01 type veth peer name peer; "
+                    "ip link set peer up"),
+              0);
+    NetworkPlan plan = plan_for("52:54:00:00:00:01");
+    plan.interfaces.front().addresses.clear();
+    InterfacePlan& br0 = plan.interfaces.emplace_back();
+    br0.name = "br0";
+    br0.kind = "bridge";
+    br0.mac = "52:54:00:00:00:0b";
+    br0.ports = {"lan0"};
+    br0.options = {"mcast_snooping=0", "stp_state=0", "forward_delay=0"};
+    br0.addresses = {"192.0.2.7/24"};
+    plan.routes = {{"192.0.2.9/32", "", "br0", "192.0.2.7"}};
+    WorkerState state;
+    for (const char* round : {"first", "again"}) {
+      SCOPED_TRACE(round);
+      const auto up = bring_up_network(plan, state, "192.0.2.9");
+      ASSERT_TRUE(up) << up.error().message();
+      EXPECT_THAT(shown("ip -d link show br0"),
+                  AllOf(HasSubstr("52:54:00:00:00:0b"), HasSubstr("LOWER_UP"),
+                        HasSubstr("forward_delay 0 "), HasSubstr("stp_state 0")));
+      EXPECT_THAT(shown("ip -d link show lan0"),
+                  AllOf(HasSubstr("master br0 state UP"), HasSubstr("state forwarding")));
+      EXPECT_THAT(shown("ip addr show lan0"), Not(HasSubstr("inet")));
+      EXPECT_THAT(shown("ip route"), HasSubstr("192.0.2.9 dev br0"));
+    }
+    // Of a bond, one port is enough. Where the kernel has no bonds, that is said.
+    InterfacePlan& bond0 = plan.interfaces.back();
+    bond0.name = "bond0";
+    bond0.kind = "bond";
+    bond0.options = {"mode=active-backup", "miimon=100"};
+    plan.routes.front().interface = "bond0";
+    const auto up = bring_up_network(plan, state, "192.0.2.9");
+    if (!up) {
+      EXPECT_THAT(up.error().message(), HasSubstr("bond0: bond over lan0: "));
+    }
   });
 }
 
