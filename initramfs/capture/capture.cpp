@@ -90,7 +90,7 @@ Result<void> run_attempt(const CapturePlan& plan, const TargetPlan& target, Work
   if (plan.image == ImageKind::dracut)
     if (const auto unlocked = unlock_volumes(state); !unlocked)
       say_error(unlocked.error().message());
-  KDUMP_TRY_ASSIGN(const auto destination, make_destination(target, state));
+  KDUMP_TRY_ASSIGN(const auto destination, make_destination(target, plan.network, state));
   KDUMP_TRY(destination->reach());
 
   Saver saver(plan, target, *destination, state);

@@ -3,6 +3,7 @@
 namespace kdump {
 
 Result<std::unique_ptr<Destination>> make_destination(const TargetPlan& target,
+                                                      const NetworkPlan& network,
                                                       WorkerState& state) {
   switch (target.kind) {
     case TargetKind::filesystem:
@@ -12,7 +13,7 @@ Result<std::unique_ptr<Destination>> make_destination(const TargetPlan& target,
       return make_raw_destination(target, state);
     case TargetKind::ssh:
     case TargetKind::sftp:
-      return make_ssh_destination(target, state);
+      return make_ssh_destination(target, network, state);
     case TargetKind::path:
       break;
   }

@@ -61,9 +61,11 @@ class Destination {
   virtual Result<void> leave() = 0;
 };
 
-// `target` and `state` must outlive it. Errc::unsupported for a kind that this program was built
-// without.
-Result<std::unique_ptr<Destination>> make_destination(const TargetPlan& target, WorkerState& state);
+// All of them must outlive it; `network` leads to the target. Errc::unsupported for a kind that
+// this program was built without.
+Result<std::unique_ptr<Destination>> make_destination(const TargetPlan& target,
+                                                      const NetworkPlan& network,
+                                                      WorkerState& state);
 
 // The kinds, each in its own file. The program that goes into images without ssh targets is built
 // with no_ssh_destination.cpp instead of ssh_destination.cpp and brings no libssh along.
@@ -71,6 +73,7 @@ std::unique_ptr<Destination> make_mounted_destination(const TargetPlan& target, 
 Result<std::unique_ptr<Destination>> make_raw_destination(const TargetPlan& target,
                                                           WorkerState& state);
 Result<std::unique_ptr<Destination>> make_ssh_destination(const TargetPlan& target,
+                                                          const NetworkPlan& network,
                                                           WorkerState& state);
 
 }  // namespace kdump

@@ -4,6 +4,7 @@
 namespace kdump {
 
 Result<std::unique_ptr<Destination>> make_ssh_destination(const TargetPlan& target,
+                                                          const NetworkPlan& /*network*/,
                                                           WorkerState& /*state*/) {
   return Error(Errc::unsupported, target.name() + ": this image has no ssh");
 }

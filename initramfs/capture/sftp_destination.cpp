@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "initramfs/capture/capture_log.h"
+#include "initramfs/capture/network.h"
 #include "initramfs/capture/ssh_destination.h"
 #include "makedump/base/units.h"
 #include "makedump/sink/flattened_decoder.h"
@@ -34,8 +35,9 @@ size_t bytes_under_way() {
 // The server, and SFTP on it.
 class SftpServer {
  public:
-  SftpServer(const TargetPlan& target, WorkerState& state, const std::string& known_hosts)
-      : ssh(target, state, known_hosts) {}
+  SftpServer(const TargetPlan& target, const NetworkPlan& network, WorkerState& state,
+             const std::string& known_hosts)
+      : ssh(target, state, known_hosts), network_(network), state_(state) {}
 
   Result<void> connect(Clock::time_point until) {
     sftp_.reset();
@@ -57,7 +59,7 @@ class SftpServer {
     bool told = false;
     for (;;) {
       Result<void> done;
-      if (!is_up()) done = connect(Clock::now());
+      if (!is_up()) done = connect_again();
       if (done) done = work();
       if (done || (is_up() && sftp_) || !SshServer::is_passing(done.error())) return done;
       if (given_up_ || Clock::now() >= until) {
@@ -85,6 +87,21 @@ class SftpServer {
   SshServer ssh;
 
  private:
+  // It may have been the link that went, with all that was on it. Whoever is in the way of that is
+  // told if the server cannot be reached either.
+  Result<void> connect_again() {
+    sftp_.reset();
+    ssh.disconnect();
+    const auto up = bring_network_back(network_, state_, ssh.target().address, ssh.step_limit());
+    ssh.doing("connecting again");
+    auto connected = connect(Clock::now());
+    if (!connected && !up && SshServer::is_passing(connected.error()))
+      return Error(Errc::timed_out, up.error().message());
+    return connected;
+  }
+
+  const NetworkPlan& network_;
+  WorkerState& state_;
   std::optional<Sftp> sftp_;  // after the session, whose end it must not see
   bool given_up_ = false;
 };
@@ -210,8 +227,9 @@ class SftpStream final : public DumpStream {
 
 class SftpDestination final : public Destination {
  public:
-  SftpDestination(const TargetPlan& target, WorkerState& state, const std::string& known_hosts)
-      : server_(target, state, known_hosts), target_(target) {}
+  SftpDestination(const TargetPlan& target, const NetworkPlan& network, WorkerState& state,
+                  const std::string& known_hosts)
+      : server_(target, network, state, known_hosts), target_(target) {}
 
   Result<void> reach() override {
     KDUMP_TRY(server_.connect(Clock::now() + std::min(kReachLimit, target_.stall_limit)));
@@ -290,10 +308,11 @@ class SftpDestination final : public Destination {
 }  // namespace
 
 Result<std::unique_ptr<Destination>> make_sftp_destination(const TargetPlan& target,
+                                                           const NetworkPlan& network,
                                                            WorkerState& state,
                                                            const std::string& known_hosts) {
   return std::unique_ptr<Destination>(
-      std::make_unique<SftpDestination>(target, state, known_hosts));
+      std::make_unique<SftpDestination>(target, network, state, known_hosts));
 }
 
 }  // namespace kdump

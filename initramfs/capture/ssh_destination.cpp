@@ -70,9 +70,11 @@ Result<void> SshServer::connect(Clock::time_point until) {
 }
 
 Result<std::unique_ptr<Destination>> make_ssh_destination(const TargetPlan& target,
+                                                          const NetworkPlan& network,
                                                           WorkerState& state) {
-  return target.kind == TargetKind::sftp ? make_sftp_destination(target, state, kKnownHostsPath)
-                                         : make_exec_destination(target, state, kKnownHostsPath);
+  return target.kind == TargetKind::sftp
+             ? make_sftp_destination(target, network, state, kKnownHostsPath)
+             : make_exec_destination(target, state, kKnownHostsPath);
 }
 
 }  // namespace kdump

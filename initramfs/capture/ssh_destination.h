@@ -48,7 +48,9 @@ class SshServer {
 // "DIRECTORY/NAME", "NAME" for the home directory.
 std::string below(const std::string& directory, const std::string& name);
 
+// `network` is brought up again when the connection breaks.
 Result<std::unique_ptr<Destination>> make_sftp_destination(const TargetPlan& target,
+                                                           const NetworkPlan& network,
                                                            WorkerState& state,
                                                            const std::string& known_hosts);
 Result<std::unique_ptr<Destination>> make_exec_destination(const TargetPlan& target,

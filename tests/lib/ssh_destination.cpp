@@ -13,6 +13,7 @@
 #include <unistd.h>
 #include <vector>
 
+#include "initramfs/plan/plan_words.h"
 #include "makedump/base/fd.h"
 
 namespace {
@@ -36,6 +37,19 @@ Result<void> send(DumpStream& stream, const char* file, unsigned pause_ms) {
   }
 }
 
+// $KDUMP_TEST_INTERFACE, in the words of a plan, leads to the server.
+Result<NetworkPlan> network_towards(const std::string& address) {
+  NetworkPlan network;
+  const char* const words = std::getenv("KDUMP_TEST_INTERFACE");
+  if (!words) return network;
+  KDUMP_TRY_ASSIGN(
+      const InterfacePlan interface,
+      decode_interface(words_of_plan_line(words).value_or(std::vector<std::string>())));
+  network.interfaces.push_back(interface);
+  network.routes.push_back({address + "/32", "", interface.name, ""});
+  return network;
+}
+
 Result<void> run(char** argv) {
   TargetPlan target;
   target.kind = std::string(argv[1]) == "sftp" ? TargetKind::sftp : TargetKind::ssh;
@@ -46,9 +60,10 @@ Result<void> run(char** argv) {
   target.directory = argv[7];
   target.stall_limit = std::chrono::seconds(std::atoi(argv[8]));
   target.described = std::string(argv[1]) + " " + target.user + "@" + target.host;
+  KDUMP_TRY_ASSIGN(const NetworkPlan network, network_towards(target.address));
   WorkerState state;
   KDUMP_TRY_ASSIGN(const auto to, target.kind == TargetKind::sftp
-                                      ? make_sftp_destination(target, state, argv[6])
+                                      ? make_sftp_destination(target, network, state, argv[6])
                                       : make_exec_destination(target, state, argv[6]));
   KDUMP_TRY(to->reach());
   std::printf("ip %s\n", to->local_ip().c_str());
