@@ -119,6 +119,23 @@ def headers(kernel):
     return folder
 
 
+def unpacked(name):
+    """Folder with the files of a Debian package: unpacked into the cache, not installed."""
+    cache = cache_dir()
+    with open(cache / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        deb = _download(name, cache / "debs")
+        if not deb:
+            raise Skip(f"apt offers no package {name} now")
+        root = cache / "packages" / deb.stem
+        if not (root / ".unpacked").exists():
+            shutil.rmtree(root, ignore_errors=True)
+            root.mkdir(parents=True)
+            subprocess.run(["dpkg", "-x", deb, root], check=True)
+            (root / ".unpacked").touch()
+        return root
+
+
 def debug_vmlinux(kernel):
     """vmlinux with debug symbols (Debian's crash needs it): about 1 GB to fetch, so only on request."""
     cache = cache_dir()

@@ -21,6 +21,14 @@ GUEST_MAC = "52:54:00:6b:64:01"
 USER_NETWORK = ("-netdev", "user,id=net0", "-device", f"virtio-net-pci,netdev=net0,mac={GUEST_MAC}")
 
 
+def two_nics(uplink="user,id=up"):
+    """nic0 and nic1 on one switch, whose third port leads to the netdev "up"."""
+    words = ["-netdev", uplink, "-netdev", "hubport,id=trunk,hubid=0,netdev=up"]
+    for number, mac in enumerate((GUEST_MAC, "52:54:00:6b:64:02")):
+        words += ["-netdev", f"hubport,id=port{number},hubid=0", "-device", f"virtio-net-pci,id=nic{number},netdev=port{number},mac={mac}"]
+    return tuple(words)
+
+
 def write_initramfs(files, out):
     """A newc archive, uncompressed. files: name → (mode, bytes); directories are made as needed; a str is a symlink."""
     entries = {}

@@ -21,8 +21,8 @@ class TaggedWire:
         self.vid, self.address = vid, address
         self.ours, self.theirs = pathlib.Path(work, "wire-host"), pathlib.Path(work, "wire-guest")
         self.tagged = 0
-        self.devices = ("-netdev", f"dgram,id=net0,local.type=unix,local.path={self.theirs},remote.type=unix,"
-                                   f"remote.path={self.ours}", "-device", f"virtio-net-pci,netdev=net0,mac={GUEST_MAC}")
+        self.netdev = f"dgram,id=up,local.type=unix,local.path={self.theirs},remote.type=unix,remote.path={self.ours}"
+        self.devices = ("-netdev", self.netdev, "-device", f"virtio-net-pci,netdev=up,mac={GUEST_MAC}")
 
     def __enter__(self):
         self.tap = open("/dev/net/tun", "r+b", buffering=0)
