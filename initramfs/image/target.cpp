@@ -55,17 +55,13 @@ Error at_line_of(const Target& target, Error error) {
   return target.origin.empty() ? std::move(error) : std::move(error).context(target.origin);
 }
 
-// Each target by itself first: of all at once nobody could say which line it is that fails. The
-// addresses that are found here stay.
-Result<NetworkPlan> network_of(CapturePlan& plan, const Settings& settings) {
-  for (size_t i = 0; i < settings.targets.size(); ++i) {
-    if (!plan.targets[i].is_remote()) continue;
-    std::vector<TargetPlan> alone = {plan.targets[i]};
-    if (auto network = plan_network(alone); !network)
-      return at_line_of(settings.targets[i], std::move(network).error());
-    plan.targets[i].address = alone.front().address;
+// The error of all targets together, with the line of the one that it is about in front.
+Error at_its_line(Error error, const Settings& settings, const std::vector<TargetPlan>& targets) {
+  for (size_t i = 0; i < settings.targets.size() && i < targets.size(); ++i) {
+    std::vector<TargetPlan> alone = {targets[i]};
+    if (!plan_network(alone)) return at_line_of(settings.targets[i], std::move(error));
   }
-  return plan_network(plan.targets, settings.fence_kdump_nodes);
+  return error;
 }
 
 }  // namespace
@@ -89,7 +85,9 @@ Result<CapturePlan> resolve_target(const Settings& settings) {
     root->stall_limit = settings.stall_limit;
     plan.targets.push_back(*std::move(root));
   }
-  KDUMP_TRY_ASSIGN(plan.network, network_of(plan, settings));
+  auto network = plan_network(plan.targets, settings.fence_kdump_nodes);
+  if (!network) return at_its_line(std::move(network).error(), settings, plan.targets);
+  plan.network = *std::move(network);
   KDUMP_TRY_ASSIGN(plan.fence_kdump, plan_fence_kdump(settings));
   KDUMP_TRY_ASSIGN(plan.core_collector, collector_in_image(settings.core_collector));
   KDUMP_TRY_ASSIGN(plan.hostname, host_name());

@@ -13,6 +13,7 @@
 #include <thread>
 #include <unistd.h>
 
+#include "initramfs/image/image_builder.h"
 #include "initramfs/image/network_host.h"
 #include "initramfs/plan/capture_plan.h"
 #include "initramfs/plan/rtnetlink.h"
@@ -28,6 +29,7 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
 using testing::SizeIs;
+using testing::StartsWith;
 
 TEST(Addresses, Parsed) {
   for (const char* text : {"192.0.2.7", "::1", "2001:db8::7", "fe80::1"}) {
@@ -240,6 +242,27 @@ TEST(PlanNetwork, WhereNoRouteLeads) {
     const auto none = plan_network(local);
     ASSERT_TRUE(none);
     EXPECT_TRUE(none->empty());
+  });
+}
+
+TEST(PlanNetwork, TheLineOfTheTargetIsNamed) {
+  in_namespace([] {
+    ASSERT_EQ(shell(kHost), 0);
+    Settings settings;
+    Target target;
+    target.kind = TargetKind::nfs;
+    target.nfs_source = "192.0.2.9:/good";
+    target.origin = "/etc/kdump/policy.yaml:4";
+    settings.targets = {target};
+    target.kind = TargetKind::ssh;
+    target.user = "dump";
+    target.host = "127.0.0.1";
+    target.origin = "/etc/kdump/policy.yaml:7";
+    settings.targets.insert(settings.targets.begin(), target);
+    const auto plan = resolve_target(settings);
+    ASSERT_FALSE(plan);
+    EXPECT_THAT(plan.error().message(),
+                StartsWith("/etc/kdump/policy.yaml:7: ssh dump@127.0.0.1: 127.0.0.1 is this host"));
   });
 }
 
