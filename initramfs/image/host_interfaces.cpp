@@ -1,6 +1,7 @@
 #include "initramfs/image/host_interfaces.h"
 
 #include <algorithm>
+#include <arpa/inet.h>
 #include <array>
 #include <filesystem>
 #include <linux/if_arp.h>
@@ -106,11 +107,9 @@ class InterfaceCopy {
 
   Result<void> make_bridge(const Link& link, InterfacePlan& plan, unsigned layer) {
     plan.kind = "bridge";
-    // Which of its VLANs leave by which port, tagged or not, would have to be copied as well.
-    if (number_at(link.details, IFLA_BR_VLAN_FILTERING) != 0)
-      return refused(link, "a bridge that filters VLANs (vlan_filtering)");
     for (const Link& port : links_)
       if (port.master == link.index && leads_out(port, layer + 1)) {
+        KDUMP_TRY(check_untagged(link, port));
         KDUMP_TRY_ASSIGN(std::string name, add(port.index, layer + 1));
         plan.ports.push_back(std::move(name));
       }
@@ -118,6 +117,19 @@ class InterfaceCopy {
     plan.options = bridge_options(link.details, plan.ports.size() > 1);
     plan.mac = mac_text(link.mac);
     return {};
+  }
+
+  // The copy filters no VLANs: frames leave it as its own interfaces make them, with a tag or
+  // without. That is the same unless the bridge has a port put a tag on them.
+  static Result<void> check_untagged(const Link& bridge, const Link& port) {
+    if (!filters_vlans(bridge) || bridge.pvid == 0) return {};
+    const uint32_t protocol = number_at(bridge.details, IFLA_BR_VLAN_PROTOCOL);
+    if (protocol != 0 && ntohs(static_cast<uint16_t>(protocol)) != ETH_P_8021Q)
+      return refused(bridge, "a bridge that filters VLANs of another protocol than 802.1Q");
+    if (port.pvid == bridge.pvid && !bridge.pvid_tagged && !port.pvid_tagged) return {};
+    return refused(bridge, "a bridge (vlan_filtering) whose own VLAN " +
+                               std::to_string(bridge.pvid) + " does not leave " + port.name +
+                               " untagged");
   }
 
   // Not to a guest or container, nor to nowhere (dummy).
@@ -158,6 +170,10 @@ class InterfaceCopy {
 };
 
 }  // namespace
+
+bool filters_vlans(const Link& link) {
+  return link.kind == "bridge" && number_at(link.details, IFLA_BR_VLAN_FILTERING) != 0;
+}
 
 Result<std::string> copy_interface(const std::vector<Link>& links, int index,
                                    const HostFolders& where, NetworkPlan& plan) {

@@ -12,6 +12,9 @@ namespace kdump {
 
 struct Link;
 
+// A bridge for which `pvid` counts (rtnetlink.h), its own and those of its ports.
+bool filters_vlans(const Link& link);
+
 struct HostFolders {
   std::string sysfs = "/sys", proc = "/proc";
 };

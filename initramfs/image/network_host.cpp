@@ -39,6 +39,7 @@ class HostNetwork {
   static Result<HostNetwork> look(const HostFolders& where) {
     KDUMP_TRY_ASSIGN(RouteSocket socket, RouteSocket::open());
     KDUMP_TRY_ASSIGN(std::vector<Link> links, all_links(socket));
+    if (std::any_of(links.begin(), links.end(), filters_vlans)) KDUMP_TRY(add_pvids(socket, links));
     KDUMP_TRY_ASSIGN(std::vector<Address> addresses, all_addresses(socket));
     return HostNetwork(std::move(socket), std::move(links), std::move(addresses), where);
   }

@@ -5,6 +5,7 @@
 #include <array>
 #include <charconv>
 #include <cstring>
+#include <linux/if_bridge.h>
 #include <linux/if_link.h>
 #include <sys/socket.h>
 
@@ -116,12 +117,19 @@ Result<std::string> parse_mac(const std::string& text) {
 
 RouteAttributes parse_attributes(std::string_view bytes) {
   RouteAttributes attributes;
+  for (auto& [type, content] : list_attributes(bytes))
+    attributes[type] = std::move(content);
+  return attributes;
+}
+
+std::vector<std::pair<uint16_t, std::string>> list_attributes(std::string_view bytes) {
+  std::vector<std::pair<uint16_t, std::string>> attributes;
   while (bytes.size() >= sizeof(rtattr)) {
     rtattr head{};
     std::memcpy(&head, bytes.data(), sizeof head);
     if (head.rta_len < sizeof head || head.rta_len > bytes.size()) break;
-    attributes[head.rta_type & NLA_TYPE_MASK] =
-        bytes.substr(sizeof head, head.rta_len - sizeof head);
+    attributes.emplace_back(head.rta_type & NLA_TYPE_MASK,
+                            bytes.substr(sizeof head, head.rta_len - sizeof head));
     bytes.remove_prefix(std::min<size_t>(RTA_ALIGN(head.rta_len), bytes.size()));
   }
   return attributes;
@@ -282,6 +290,31 @@ Result<std::vector<Link>> all_links(RouteSocket& socket) {
   for (const RouteMessage& message : messages)
     if (message.type == RTM_NEWLINK) links.push_back(link_of(message));
   return links;
+}
+
+Result<void> add_pvids(RouteSocket& socket, std::vector<Link>& links) {
+  ifinfomsg of_bridges{};
+  of_bridges.ifi_family = PF_BRIDGE;
+  RouteRequest request(RTM_GETLINK, NLM_F_DUMP, of_bridges);
+  request.add_number(IFLA_EXT_MASK, RTEXT_FILTER_BRVLAN);
+  KDUMP_TRY_ASSIGN(const auto messages, socket.ask(request, "asking for the VLANs of bridges"));
+  for (const RouteMessage& message : messages) {
+    const auto told = message.attributes.find(IFLA_AF_SPEC);
+    if (message.type != RTM_NEWLINK || told == message.attributes.end()) continue;
+    const auto link = std::find_if(links.begin(), links.end(), [&](const Link& one) {
+      return one.index == message.as<ifinfomsg>().ifi_index;
+    });
+    if (link == links.end()) continue;
+    for (const auto& [type, content] : list_attributes(told->second)) {
+      bridge_vlan_info vlan{};
+      if (type != IFLA_BRIDGE_VLAN_INFO || content.size() < sizeof vlan) continue;
+      std::memcpy(&vlan, content.data(), sizeof vlan);
+      if ((vlan.flags & BRIDGE_VLAN_INFO_PVID) == 0) continue;
+      link->pvid = vlan.vid;
+      link->pvid_tagged = (vlan.flags & BRIDGE_VLAN_INFO_UNTAGGED) == 0;
+    }
+  }
+  return {};
 }
 
 }  // namespace kdump

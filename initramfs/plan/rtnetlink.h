@@ -41,6 +41,8 @@ Result<std::string> parse_mac(const std::string& text);
 // Attributes of a message or of one that is nested: content by type.
 using RouteAttributes = std::map<uint16_t, std::string>;
 RouteAttributes parse_attributes(std::string_view bytes);
+// The same in their order, where a type may be there several times.
+std::vector<std::pair<uint16_t, std::string>> list_attributes(std::string_view bytes);
 // 0 and "" for what is not there.
 uint32_t number_at(const RouteAttributes& attributes, uint16_t type);
 std::string text_at(const RouteAttributes& attributes, uint16_t type);
@@ -109,8 +111,12 @@ struct Link {
   uint16_t vlan = 0;
   uint16_t vlan_protocol = 0;  // ETH_P_…
   RouteAttributes details;     // IFLA_INFO_DATA: of its kind
+  uint16_t pvid = 0;           // of a bridge that filters VLANs, and its ports: what untagged
+  bool pvid_tagged = false;    // frames belong to, 0 for none; and they leave with a tag
 };
 
 Result<std::vector<Link>> all_links(RouteSocket& socket);
+// `pvid` of all of them, which takes a question of its own.
+Result<void> add_pvids(RouteSocket& socket, std::vector<Link>& links);
 
 }  // namespace kdump

@@ -4,6 +4,8 @@
 
 #include <filesystem>
 #include <gmock/gmock.h>
+#include <linux/if_arp.h>
+#include <linux/if_ether.h>
 #include <linux/if_link.h>
 
 #include "initramfs/image/host_interfaces.h"
@@ -77,6 +79,89 @@ TEST(LinkDetails, AreWhatTheKernelHadTold) {
   ASSERT_TRUE(bridge);
   EXPECT_EQ(parse_attributes(bridge->body()),
             (RouteAttributes{{IFLA_BR_STP_STATE, u32(1)}, {IFLA_BR_PRIORITY, "\xff\xff"}}));
+}
+
+// A host with eth0 and eth1 in bond0, that and a guest's tap in br0, and VLAN 5 on it.
+std::vector<Link> stacked() {
+  std::vector<Link> links(6);
+  const char* const names[] = {"eth0", "eth1", "bond0", "tap0", "br0", "br0.5"};
+  const char* const kinds[] = {"", "", "bond", "tun", "bridge", "vlan"};
+  for (size_t i = 0; i < links.size(); ++i) {
+    links[i].index = static_cast<int>(i) + 1;
+    links[i].name = names[i];
+    links[i].kind = kinds[i];
+    links[i].hardware = ARPHRD_ETHER;
+    links[i].mac = links[i].permanent_mac = std::string("RT\0\0\0", 5) + static_cast<char>(i);
+  }
+  links[0].mac = links[1].mac;  // bond0's, as it is
+  links[0].master = links[1].master = 3;
+  links[2].master = links[3].master = 5;
+  links[2].details = {{IFLA_BOND_MODE, u8(1)}, {IFLA_BOND_PRIMARY, u32(2)}};
+  links[5].below = 5;
+  links[5].vlan = 5;
+  links[5].vlan_protocol = ETH_P_8021Q;
+  return links;
+}
+
+TEST(CopyInterface, VlanOnABridgeOverABond) {
+  const TempDir dir;
+  for (const char* nic : {"eth0", "eth1"})
+    std::filesystem::create_directories(dir.path("class/net/") + nic + "/device");
+  NetworkPlan plan;
+  const auto name = copy_interface(stacked(), 6, {.sysfs = dir.path()}, plan);
+  ASSERT_TRUE(name) << name.error().message();
+  EXPECT_EQ(*name, "br0.5");
+  std::vector<std::string> text;
+  for (const InterfacePlan& interface : plan.interfaces) {
+    std::string& line = text.emplace_back();
+    for (const std::string& word : encode(interface))
+      line += (line.empty() ? "" : " ") + word;
+  }
+  EXPECT_THAT(
+      text,
+      ElementsAre("name=eth0 mac=52:54:00:00:00:00", "name=eth1 mac=52:54:00:00:00:01",
+                  "name=bond0 kind=bond mac=52:54:00:00:00:02 port=eth0 port=eth1 "
+                  "option=mode=active-backup option=miimon=100 option=primary=eth1",
+                  "name=br0 kind=bridge mac=52:54:00:00:00:04 port=bond0 option=mcast_snooping=0 "
+                  "option=stp_state=0 option=forward_delay=0",
+                  "name=br0.5 parent=br0 vlan=5"));
+}
+
+TEST(CopyInterface, BridgesThatTagTheirOwnFrames) {
+  const TempDir dir;
+  for (const char* nic : {"eth0", "eth1"})
+    std::filesystem::create_directories(dir.path("class/net/") + nic + "/device");
+  struct Case {
+    uint16_t bridge, port;
+    bool port_tagged, good;
+  };
+  for (const Case& c : {Case{1, 1, false, true}, Case{0, 1, false, true}, Case{1, 1, true, false},
+                        Case{5, 1, false, false}, Case{5, 0, false, false}}) {
+    std::vector<Link> links = stacked();
+    links[4].details[IFLA_BR_VLAN_FILTERING] = u8(1);
+    links[4].pvid = c.bridge;
+    links[2].pvid = c.port;
+    links[2].pvid_tagged = c.port_tagged;
+    NetworkPlan plan;
+    const auto name = copy_interface(links, 5, {.sysfs = dir.path()}, plan);
+    EXPECT_EQ(name.has_value(), c.good) << c.bridge << c.port << c.port_tagged;
+    if (!name) {
+      EXPECT_THAT(name.error().message(), HasSubstr("does not leave bond0 untagged, which"));
+    }
+  }
+}
+
+TEST(CopyInterface, TeamsThatNobodyKnowsAreRefused) {
+  const TempDir dir;
+  std::vector<Link> links = stacked();
+  links[2].kind = "team";
+  NetworkPlan plan;
+  const auto name = copy_interface(links, 3, {.sysfs = dir.path(), .proc = dir.path("proc")}, plan);
+  ASSERT_FALSE(name);
+  EXPECT_EQ(name.error().message(),
+            "interface bond0 is a team of which is not known what it does (no teamd runs for it; a "
+            "bond does the same, and is known to the kernel), which the native capture image "
+            "cannot set up");
 }
 
 struct TeamCase {
