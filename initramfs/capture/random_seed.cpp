@@ -10,6 +10,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "initramfs/capture/capture_log.h"
 #include "makedump/base/fd.h"
 
 namespace kdump {
@@ -37,7 +38,11 @@ void seed_random_numbers() {
   std::memcpy(pool.seed.data(), seed->data(), size);
   pool.bytes = static_cast<int>(size);
   pool.bits = pool.bytes * 8;
-  (void)::ioctl(device->get(), RNDADDENTROPY, &pool);
+  if (::ioctl(device->get(), RNDADDENTROPY, &pool) == 0)
+    say("the kernel has no random numbers yet: it is given the image's seed");
+  else
+    say_warning(
+        Error::from_errno("the kernel has no random numbers yet, and takes no seed").message());
 }
 
 }  // namespace kdump
