@@ -115,8 +115,10 @@ LogLevel VERBOSE
         deadline = time.monotonic() + 20
         while time.monotonic() < deadline:
             try:
-                socket.create_connection(("127.0.0.1", self.port), 1).close()
-                return
+                with socket.create_connection(("127.0.0.1", self.port), 1) as connection:
+                    # Where nobody listens yet, a socket can come to be connected to itself.
+                    if connection.getsockname() != connection.getpeername():
+                        return
             except OSError:
                 assert self.process.poll() is None, f"sshd ended: {self.log.read_text()}"
                 time.sleep(0.05)
