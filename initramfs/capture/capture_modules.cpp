@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "initramfs/capture/capture_log.h"
+#include "initramfs/capture/child.h"
 #include "initramfs/plan/capture_plan.h"
 #include "makedump/base/fd.h"
 
@@ -16,6 +17,7 @@ namespace kdump {
 namespace {
 
 constexpr std::chrono::seconds kLimit{60};  // a driver that needs longer hangs
+constexpr std::chrono::seconds kMargin{10};
 
 // The file goes before its module is loaded: one that hangs is not tried again.
 Result<void> load_module(const std::string& path, const std::string& options) {
@@ -28,8 +30,19 @@ Result<void> load_module(const std::string& path, const std::string& options) {
 
 }  // namespace
 
-// "path options…" a line. One that does not load is told and passed over: it may be a faster
-// variant for another CPU, and if it was needed, the device will not appear, which is told as well.
+// In an image of dracut's modules lie where the distribution has them, packed as it packs them.
+Result<void> load_by_name(const std::string& name) {
+  ChildOptions options;
+  options.argv = {"/usr/sbin/modprobe", name};
+  options.time_limit = kLimit;
+  if (const ChildEnd end = run_child(options); !end.ok())
+    return Error(Errc::io, "module " + name + ": " + end.error);
+  return {};
+}
+
+// "path options…" or "name" a line. One that does not load is told and passed over: it may be a
+// faster variant for another CPU, and if it was needed, the device will not appear, which is told
+// as well.
 void load_modules(WorkerState& state) {
   const auto list = read_text_file(kModuleListPath);
   if (!list) return say_error(list.error().message());
@@ -40,9 +53,12 @@ void load_modules(WorkerState& state) {
     rest.remove_prefix(std::min(line.size() + 1, rest.size()));
     const size_t blank = std::min(line.find(' '), line.size());
     const std::string path = line.substr(0, blank);
-    if (::access(path.c_str(), F_OK) != 0) continue;
-    state.doing(("loading " + path).c_str(), kLimit);
-    const auto loaded = load_module(path, blank < line.size() ? line.substr(blank + 1) : "");
+    const bool by_name = !path.starts_with('/');
+    if (path.empty() || (!by_name && ::access(path.c_str(), F_OK) != 0)) continue;
+    state.doing(("loading " + path).c_str(), kLimit + kMargin);
+    const auto loaded = by_name
+                            ? load_by_name(path)
+                            : load_module(path, blank < line.size() ? line.substr(blank + 1) : "");
     if (!loaded && loaded.error().sys_errno() != ENODEV) say_error(loaded.error().message());
   }
 }

@@ -67,8 +67,15 @@ bool is_staged(const ImageInput& input) {
 // how dracut works, it reads itself.
 Result<void> stage_files(const ImageRecipe& recipe, const std::string& root) {
   KDUMP_TRY(stage(root, kPlanPath, 0600, recipe.plan));
-  // Drivers are loaded by udev there.
-  KDUMP_TRY(stage(root, kModuleListPath, 0644, ""));
+  // Drivers are loaded by udev there. What dracut is told to load comes at some time, by systemd:
+  // programs of the admin's count on it.
+  std::string by_name;
+  const auto command = dracut_command(recipe);
+  if (const auto word = std::ranges::find(command, kForceDrivers);
+      word != command.end() && word + 1 != command.end())
+    by_name = word[1] + "\n";
+  std::ranges::replace(by_name, ' ', '\n');
+  KDUMP_TRY(stage(root, kModuleListPath, 0644, by_name));
   for (const ImageInput& input : recipe.inputs) {
     if (!is_staged(input)) continue;
     KDUMP_TRY_ASSIGN(const std::string text, read_text_file(input.source, kLargestImage));

@@ -176,7 +176,7 @@ class Builder {
     if (!drivers_.empty()) add_argument("--add-drivers", joined(drivers_));
     // No device asks udev for these.
     if (!options_.extra_modules.empty())
-      add_argument("--force-drivers",
+      add_argument(kForceDrivers,
                    joined({options_.extra_modules.begin(), options_.extra_modules.end()}));
     for (const std::string& device : devices_)
       add_argument("--add-device", device);

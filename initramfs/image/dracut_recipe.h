@@ -12,6 +12,9 @@ namespace kdump {
 // with mode 0 is not packed by us: dracut, and files of the host that decide what it builds.
 Result<ImageRecipe> dracut_recipe(const CapturePlan& plan, const ImageOptions& options);
 
+// The word before the modules that are loaded although no device asks for them.
+inline constexpr char kForceDrivers[] = "--force-drivers";
+
 // The program and its arguments; empty for a native image.
 std::vector<std::string> dracut_command(const ImageRecipe& recipe);
 

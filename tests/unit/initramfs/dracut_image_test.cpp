@@ -53,6 +53,7 @@ class DracutImage : public testing::Test {
         EXPECT_EQ(::stat(entry.path().c_str(), &info), 0);
         modes_[entry.path().string().substr(include[1].size())] = info.st_mode & 0777;
         const auto text = read_text_file(entry.path()).value();
+        contents_[entry.path().string().substr(include[1].size())] = text;
         const Bytes bytes = as_bytes(text);
         EXPECT_TRUE(archive.add_file(entry.path().string().substr(include[1].size()), 0600,
                                      {bytes.begin(), bytes.end()}));
@@ -81,6 +82,7 @@ class DracutImage : public testing::Test {
   std::string output_;
   std::vector<std::string> argv_, environment_;
   std::map<std::string, mode_t> modes_;
+  std::map<std::string, std::string> contents_;
 };
 
 TEST_F(DracutImage, IsPublishedWithItsRecord) {
@@ -117,6 +119,16 @@ TEST_F(DracutImage, BringsProgramsOfTheAdminAlong) {
   EXPECT_EQ(modes_.at("/usr/bin/tool"), 0755u);
   EXPECT_FALSE(modes_.contains("/lib/lib")) << "dracut knows where its loader finds it";
   EXPECT_FALSE(modes_.contains("/usr/bin/kdump-capture")) << "its module brings that";
+}
+
+TEST_F(DracutImage, ExtraModulesAreLoadedByName) {
+  const auto list_of = [&] {
+    EXPECT_TRUE(build_dracut_image(recipe_, output_, dracut(kWhole)));
+    return contents_.at("/etc/kdump/modules");
+  };
+  EXPECT_EQ(list_of(), "");
+  add_dracut_words(recipe_, {"--force-drivers", "loop dummy"});
+  EXPECT_EQ(list_of(), "loop\ndummy\n");
 }
 
 TEST_F(DracutImage, WordsOfTheAdminComeLastAndStayWhole) {
