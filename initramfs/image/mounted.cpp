@@ -2,10 +2,10 @@
 
 #include <array>
 #include <filesystem>
-#include <libmount.h>
 #include <memory>
 #include <sys/stat.h>
 
+#include "initramfs/image/mount_table.h"
 #include "initramfs/plan/block_device.h"
 
 namespace kdump {
@@ -14,16 +14,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-struct UnrefTable {
-  void operator()(libmnt_table* table) const { mnt_unref_table(table); }
-};
 struct FreeIterator {
   void operator()(libmnt_iter* iterator) const { mnt_free_iter(iterator); }
 };
-
-std::string text_or_empty(const char* text) {
-  return text ? text : "";
-}
 
 std::string without_slash(std::string text) {
   while (text.size() > 1 && text.ends_with('/'))
@@ -94,7 +87,7 @@ class Wanted {
 Result<std::optional<std::string>> find_mounted(const std::string& root, const Target& target) {
   KDUMP_TRY_ASSIGN(const Wanted wanted, Wanted::of(root, target));
   const std::string list = root + "/proc/self/mountinfo";
-  const std::unique_ptr<libmnt_table, UnrefTable> table(mnt_new_table_from_file(list.c_str()));
+  const MountTable table = read_mount_table(list.c_str());
   if (!table) return Error::from_errno(list);
   const std::unique_ptr<libmnt_iter, FreeIterator> iterator(mnt_new_iter(MNT_ITER_FORWARD));
   std::optional<std::string> found;

@@ -2,13 +2,13 @@
 #include <algorithm>
 #include <array>
 #include <filesystem>
-#include <libmount.h>
 #include <memory>
 #include <optional>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
 #include "initramfs/image/block_stack.h"
+#include "initramfs/image/mount_table.h"
 #include "initramfs/image/target.h"
 #include "initramfs/plan/block_device.h"
 #include "initramfs/plan/mount_options.h"
@@ -19,17 +19,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-struct UnrefTable {
-  void operator()(libmnt_table* table) const { mnt_unref_table(table); }
-};
-using Table = std::unique_ptr<libmnt_table, UnrefTable>;
-
 constexpr std::array<std::string_view, 7> kFilesystems = {"ext2",  "ext3", "ext4", "xfs",
                                                           "btrfs", "vfat", "minix"};
-
-std::string text_or_empty(const char* text) {
-  return text ? text : "";
-}
 
 // One mount of the running system.
 struct Mounted {
@@ -48,8 +39,8 @@ Mounted describe(libmnt_fs* entry) {
   return mounted;
 }
 
-Result<Table> mount_table() {
-  Table table(mnt_new_table_from_file("/proc/self/mountinfo"));
+Result<MountTable> mount_table() {
+  MountTable table = read_mount_table("/proc/self/mountinfo");
   if (!table) return Error::from_errno("/proc/self/mountinfo");
   return table;
 }
@@ -145,7 +136,7 @@ Result<TargetPlan> resolve_path(const Target& target, const std::string& path) {
   if (failed)
     return Error::from_errno("path " + path + " (make it, or change `path` in kdump.conf)",
                              failed.value());
-  KDUMP_TRY_ASSIGN(const Table table, mount_table());
+  KDUMP_TRY_ASSIGN(const MountTable table, mount_table());
   libmnt_fs* entry = mnt_table_find_mountpoint(table.get(), real.c_str(), MNT_ITER_BACKWARD);
   if (!entry) return Error(Errc::not_found, "path " + path + ": is below no mount point");
   const Mounted mounted = describe(entry);
@@ -181,7 +172,7 @@ std::optional<Mounted> find_mount_of(libmnt_table* table, const std::string& dev
 }
 
 std::string fstab_options(const std::string& device, const std::string& spec) {
-  const Table table(mnt_new_table_from_file("/etc/fstab"));
+  const MountTable table = read_mount_table("/etc/fstab");
   if (!table) return "";
   libmnt_fs* entry = mnt_table_find_source(table.get(), spec.c_str(), MNT_ITER_FORWARD);
   if (!entry) entry = mnt_table_find_source(table.get(), device.c_str(), MNT_ITER_FORWARD);
@@ -198,7 +189,7 @@ Result<TargetPlan> resolve_named(const Target& target, const std::string& path) 
     return Error(device.error().code(), line + ": no such block device (there are: " +
                                             search.seen() + "; lsblk -f shows their UUIDs)");
   KDUMP_TRY_ASSIGN(const BlockIdentity identity, probe_block_device(*device));
-  KDUMP_TRY_ASSIGN(const Table table, mount_table());
+  KDUMP_TRY_ASSIGN(const MountTable table, mount_table());
   const auto mounted = find_mount_of(table.get(), *device);
 
   // ext4's driver mounts all three, so what it is mounted as counts, too.

@@ -1,10 +1,10 @@
 // From an NFS export as kdump.conf names it, or a directory on one, to what the capture kernel has
 // to mount.
 #include <filesystem>
-#include <libmount.h>
 #include <memory>
 #include <optional>
 
+#include "initramfs/image/mount_table.h"
 #include "initramfs/image/target.h"
 #include "initramfs/plan/nfs_options.h"
 
@@ -13,15 +13,6 @@ namespace kdump {
 namespace {
 
 namespace fs = std::filesystem;
-
-struct UnrefTable {
-  void operator()(libmnt_table* table) const { mnt_unref_table(table); }
-};
-using Table = std::unique_ptr<libmnt_table, UnrefTable>;
-
-std::string text_or_empty(const char* text) {
-  return text ? text : "";
-}
 
 std::string without_slash(std::string text) {
   while (text.size() > 1 && text.ends_with('/') && !text.ends_with(":/"))
@@ -36,7 +27,7 @@ bool is_nfs(libmnt_fs* entry) {
 
 // Options of the first entry of a table with this source; nothing where there is none.
 std::optional<std::string> options_in(const char* path, const std::string& source) {
-  const Table table(mnt_new_table_from_file(path));
+  const MountTable table = read_mount_table(path);
   const std::unique_ptr<libmnt_iter, void (*)(libmnt_iter*)> iterator(
       mnt_new_iter(MNT_ITER_FORWARD), mnt_free_iter);
   if (!table || !iterator) return std::nullopt;
@@ -82,7 +73,7 @@ Result<TargetPlan> resolve_nfs_target(const Target& target, const std::string& p
 
 Result<std::optional<TargetPlan>> resolve_nfs_path(const Target& target, const std::string& path) {
   // Nothing of the path is looked at before its mount is known: a server may hang.
-  const Table table(mnt_new_table_from_file("/proc/self/mountinfo"));
+  const MountTable table = read_mount_table("/proc/self/mountinfo");
   if (!table) return Error::from_errno("/proc/self/mountinfo");
   const std::string wanted = fs::path(path).lexically_normal().string();
   libmnt_fs* found = nullptr;

@@ -1,8 +1,8 @@
 // From a virtiofs tag to what the capture kernel has to mount.
 #include <filesystem>
-#include <libmount.h>
 #include <memory>
 
+#include "initramfs/image/mount_table.h"
 #include "initramfs/image/target.h"
 #include "initramfs/plan/mount_options.h"
 
@@ -10,14 +10,10 @@ namespace kdump {
 
 namespace {
 
-struct UnrefTable {
-  void operator()(libmnt_table* table) const { mnt_unref_table(table); }
-};
-
 // As the host mounts it, or would.
 std::string options_of(const std::string& tag) {
   for (const char* path : {"/proc/self/mountinfo", "/etc/fstab"}) {
-    const std::unique_ptr<libmnt_table, UnrefTable> table(mnt_new_table_from_file(path));
+    const MountTable table = read_mount_table(path);
     const std::unique_ptr<libmnt_iter, void (*)(libmnt_iter*)> iterator(
         mnt_new_iter(MNT_ITER_FORWARD), mnt_free_iter);
     if (!table || !iterator) continue;
