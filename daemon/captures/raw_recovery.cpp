@@ -310,7 +310,7 @@ class Recoverer {
     if (complete) {
       manifest["error"] = "";
     } else if (!manifest.contains("error") || !manifest["error"].is_string() ||
-               manifest["error"] == "") {
+               manifest["error"].get_ref<const std::string&>().empty()) {
       manifest["error"] = problem.empty() ? "the capture ended before the dump was saved" : problem;
     }
     if (!manifest["capture"].is_object()) manifest["capture"] = Json::object();
