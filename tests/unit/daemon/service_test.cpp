@@ -6,41 +6,12 @@
 #include <sys/stat.h>
 
 #include "makedump/base/log.h"
-#include "tests/unit/daemon/fake_host.h"
+#include "tests/unit/daemon/service_run.h"
 
 namespace kdump {
 namespace {
 
 using testing::HasSubstr;
-using testing::internal::CaptureStderr;
-using testing::internal::GetCapturedStderr;
-
-const std::string kImage = "initramfs-" + kRelease + "kdump.img";
-const std::string kImagePath = "/var/lib/kdump/" + kImage;
-
-// Runs an action and returns what it says.
-template <class Action>
-std::string said_by(Action action) {
-  CaptureStderr();
-  log::open("kdump", log::Where::standard_error);
-  action();
-  return GetCapturedStderr();
-}
-
-struct Ran {
-  ArmingState state;
-  std::string said;
-};
-
-Ran run(FakeHost& fake, ArmingState (*action)(const Host&)) {
-  Ran ran;
-  ran.said = said_by([&] { ran.state = action(fake.host); });
-  return ran;
-}
-
-std::string rebuilding(const FakeHost& fake) {
-  return "kdump: Rebuilding " + fake.root() + "/var/lib/kdump/" + kImage + "\n";
-}
 
 TEST(Service, StartStatusStop) {
   FakeHost fake;
@@ -278,19 +249,6 @@ TEST(Service, WatchdogsThatTickAreToldToStayQuiet) {
   EXPECT_THAT(fake.loaded_command_line, HasSubstr(" iTCO_wdt.pretimeout=0 "));
 }
 
-ArmingState left_state(const FakeHost& fake) {
-  const auto state = read_arming_state(fake.host.paths);
-  EXPECT_TRUE(state) << state.error().message();
-  return state ? *state : ArmingState{};
-}
-
-ArmingState refresh(const Host& host) {
-  return refresh_service(host, false);
-}
-ArmingState hotplug(const Host& host) {
-  return refresh_service(host, true);
-}
-
 TEST(Service, EachActionLeavesWhatBecameOfIt) {
   FakeHost fake;
   ASSERT_TRUE(run(fake, start_service).state.ok);
@@ -342,114 +300,6 @@ TEST(Service, EachActionLeavesWhatBecameOfIt) {
   state = left_state(fake);
   EXPECT_EQ(state.armed, Armed::no);
   EXPECT_FALSE(state.holding.known());
-}
-
-TEST(Service, RefreshDoesWhatIsNeededAndNoMore) {
-  FakeHost fake;
-  // Nothing is loaded: like start.
-  EXPECT_TRUE(run(fake, refresh).state.ok);
-  EXPECT_EQ(fake.builds, 1);
-  EXPECT_EQ(fake.loads, 1);
-
-  const std::string before = fake.read("/run/kdump/arming.json");
-  const Ran nothing = run(fake, refresh);
-  EXPECT_TRUE(nothing.state.ok);
-  EXPECT_EQ(nothing.said, "");
-  EXPECT_EQ(fake.read("/run/kdump/arming.json"), before);
-  EXPECT_EQ(fake.builds, 1);
-  EXPECT_EQ(fake.loads, 1);
-
-  // Not what times say counts, but what is in it.
-  fake.write("/usr/libexec/kdumpd/kdump-capture", "capture");
-  EXPECT_EQ(run(fake, refresh).said, "");
-  fake.write("/usr/libexec/kdumpd/kdump-capture", "new one");
-  EXPECT_THAT(run(fake, refresh).said,
-              HasSubstr("Detected change(s): " + fake.root() +
-                        "/usr/libexec/kdumpd/kdump-capture changed\n" + rebuilding(fake)));
-  EXPECT_EQ(fake.builds, 2);
-  EXPECT_EQ(fake.loads, 2);
-
-  // The command line is loaded anew, and nothing is built.
-  fake.write("/proc/cmdline", "other\n");
-  EXPECT_TRUE(run(fake, refresh).state.ok);
-  EXPECT_EQ(fake.builds, 2);
-  EXPECT_EQ(fake.loads, 3);
-  EXPECT_THAT(fake.loaded_command_line, testing::StartsWith("other "));
-
-  // So is the kernel, when its package was updated in place.
-  fake.write("/boot/vmlinuz-" + kRelease, fake_bzimage() + "updated");
-  EXPECT_TRUE(run(fake, refresh).state.ok);
-  EXPECT_EQ(fake.builds, 2);
-  EXPECT_EQ(fake.loads, 4);
-
-  // Another program unloaded it.
-  fake.write("/sys/kernel/kexec_crash_loaded", "0\n");
-  EXPECT_TRUE(run(fake, refresh).state.ok);
-  EXPECT_EQ(fake.loads, 5);
-}
-
-TEST(Service, RefreshTellsAFailureOnce) {
-  FakeHost fake;
-  ASSERT_TRUE(run(fake, start_service).state.ok);
-  fake.write("/etc/kdump.conf", "nonsense\n");
-  const Ran first = run(fake, refresh);
-  EXPECT_FALSE(first.state.ok);
-  EXPECT_THAT(first.said, HasSubstr("/etc/kdump.conf:1: "));
-  EXPECT_THAT(first.said, HasSubstr("the capture image loaded before stays armed"));
-  const Ran second = run(fake, refresh);
-  EXPECT_FALSE(second.state.ok);
-  EXPECT_EQ(second.said, "");
-  EXPECT_EQ(fake.loads, 1);
-
-  fake.write("/etc/kdump.conf", "path /var/crash\n");
-  const Ran repaired = run(fake, refresh);
-  EXPECT_TRUE(repaired.state.ok);
-  EXPECT_EQ(repaired.said, "kdump: " + repaired.state.summary + "\n");
-  EXPECT_EQ(repaired.state.armed, Armed::yes);
-  EXPECT_EQ(fake.loads, 1);  // it was loaded all the time
-
-  // A load that the kernel refuses, twice
-  fake.write("/etc/kdump.conf", "path /srv\n");
-  fake.answers = {EKEYREJECTED, 0, EKEYREJECTED, 0};
-  EXPECT_THAT(run(fake, refresh).said, HasSubstr("its signature cannot be verified"));
-  EXPECT_EQ(run(fake, refresh).said, "");
-  EXPECT_EQ(left_state(fake).armed, Armed::with_older_image);
-}
-
-TEST(Service, RefreshLeavesAStoppedHostAlone) {
-  FakeHost fake;
-  ASSERT_TRUE(run(fake, start_service).state.ok);
-  ASSERT_TRUE(run(fake, stop_service).state.ok);
-  EXPECT_TRUE(run(fake, refresh).state.ok);
-  EXPECT_TRUE(run(fake, hotplug).state.ok);
-  EXPECT_EQ(fake.loaded_image, "");
-  EXPECT_EQ(left_state(fake).action, "stop");
-}
-
-TEST(Service, HotplugLoadsAgain) {
-  FakeHost fake;
-  ASSERT_TRUE(run(fake, start_service).state.ok);
-  EXPECT_TRUE(run(fake, hotplug).state.ok);
-  EXPECT_EQ(fake.loads, 2);
-  EXPECT_EQ(fake.builds, 1);
-
-  fake.write("/sys/devices/system/cpu/crash_hotplug", "1\n");
-  EXPECT_TRUE(run(fake, hotplug).state.ok);
-  EXPECT_EQ(fake.loads, 3);  // the kernel does not do it for memory
-  fake.write("/sys/devices/system/memory/crash_hotplug", "1\n");
-  EXPECT_TRUE(run(fake, hotplug).state.ok);
-  EXPECT_EQ(fake.loads, 3);
-  fake.write("/sys/devices/system/memory/crash_hotplug", "0\n");
-
-  // The memory is there, whatever kdump.conf says.
-  const std::string good = fake.loaded_command_line;
-  fake.write("/etc/kdump.conf", "nonsense\n");
-  const Ran broken = run(fake, hotplug);
-  EXPECT_FALSE(broken.state.ok);
-  EXPECT_EQ(broken.state.armed, Armed::with_older_image);
-  EXPECT_TRUE(broken.state.holding.known());
-  EXPECT_EQ(fake.loads, 4);
-  EXPECT_EQ(fake.loaded_command_line, good);
 }
 
 // An image of the admin's own is loaded as it is, if that is asked for.
