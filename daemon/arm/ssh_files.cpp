@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "initramfs/capture/random_seed.h"
+#include "initramfs/image/target.h"
 #include "makedump/base/fd.h"
 
 namespace kdump {
@@ -111,10 +112,8 @@ Result<void> complete_ssh_targets(const HostPaths& paths, const Settings& settin
     TargetPlan& target = plan.targets[i];
     if (!is_ssh(target.kind)) continue;
     const SshTarget meant = ssh_target(paths, settings, settings.targets[i]);
-    if (auto able = check_login(paths, target, meant); !able) {
-      const std::string& line = settings.targets[i].origin;
-      return line.empty() ? std::move(able).error() : std::move(able).error().context(line);
-    }
+    if (auto able = check_login(paths, target, meant); !able)
+      return at_line_of(settings.targets[i], std::move(able).error());
     target.port = meant.address.port;
     target.key = std::string(kSshDirectory) + "/key-" + std::to_string(i + 1);
   }

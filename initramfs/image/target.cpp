@@ -50,11 +50,6 @@ Result<TargetPlan> resolve_one(const Target& target, const std::string& path) {
   return Error(Errc::unsupported, target.describe() + ": no capture image can write there yet");
 }
 
-// With the line that asks for this target, for an admin with several.
-Error at_line_of(const Target& target, Error error) {
-  return target.origin.empty() ? std::move(error) : std::move(error).context(target.origin);
-}
-
 // The error of all targets together, with the line of the one that it is about in front.
 Error at_its_line(Error error, const Settings& settings, const std::vector<TargetPlan>& targets) {
   for (size_t i = 0; i < settings.targets.size() && i < targets.size(); ++i) {
@@ -65,6 +60,10 @@ Error at_its_line(Error error, const Settings& settings, const std::vector<Targe
 }
 
 }  // namespace
+
+Error at_line_of(const Target& target, Error error) {
+  return target.origin.empty() ? std::move(error) : std::move(error).context(target.origin);
+}
 
 Result<CapturePlan> resolve_target(const Settings& settings) {
   CapturePlan plan;

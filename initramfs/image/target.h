@@ -25,6 +25,8 @@ Result<TargetPlan> resolve_raw_target(const Target& target);
 // What a capture on a raw device would destroy, as a sentence for the admin; "" if there is nothing
 // on it, or if it is another kind of target.
 std::string raw_target_warning(const Target& target);
+// With the line that asks for this target in front, for an admin with several.
+Error at_line_of(const Target& target, Error error);
 // The root file system of this host, for failure_action dump_to_rootfs: `path` is below it, even
 // where another file system is mounted in between.
 Result<TargetPlan> resolve_root_filesystem(const std::string& path);

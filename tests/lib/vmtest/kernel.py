@@ -93,6 +93,13 @@ def _unpack(flavour, deb, cache):
     return Kernel(flavour, root)
 
 
+def _needed(wanted, cache):
+    deb = _download(wanted, cache / "debs")
+    if not deb:
+        raise Skip(f"apt offers no package {wanted} now")
+    return deb
+
+
 def headers(kernel):
     """Where modules for this kernel are built: `make -C` this folder `M=`…"""
     cache = cache_dir()
@@ -108,10 +115,7 @@ def headers(kernel):
         root.mkdir(parents=True)
         common = kernel.release.removesuffix("-amd64") + "-common"
         for name in (f"linux-headers-{kernel.release}", f"linux-headers-{common}", f"linux-kbuild-{series}"):
-            deb = _download(f"{name}={version}", cache / "debs")
-            if not deb:
-                raise Skip(f"cannot download {name} {version}")
-            subprocess.run(["dpkg", "-x", deb, root], check=True)
+            subprocess.run(["dpkg", "-x", _needed(f"{name}={version}", cache), root], check=True)
         # It names the other folder as it is when installed.
         makefile = folder / "Makefile"
         makefile.write_text(makefile.read_text().replace("/usr/src", f"{root}/usr/src"))
@@ -124,9 +128,7 @@ def unpacked(name):
     cache = cache_dir()
     with open(cache / "lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        deb = _download(name, cache / "debs")
-        if not deb:
-            raise Skip(f"apt offers no package {name} now")
+        deb = _needed(name, cache)
         root = cache / "packages" / deb.stem
         if not (root / ".unpacked").exists():
             shutil.rmtree(root, ignore_errors=True)
