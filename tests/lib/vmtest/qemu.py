@@ -152,7 +152,13 @@ class Machine:
     """One run of QEMU. `disks` are raw images in order (vda, vdb …); `ram` is a file that is the guest's memory: offset ==
     physical address up to 3 GiB, and after QEMU's end it still holds the dead kernel's pages, as the capture kernel
     touches only its reservation and the lowest MiB. With `hotplug`, memory and a CPU can be plugged in through monitor().
-    `network` are QEMU's words for NICs, such as USER_NETWORK."""
+    `network` are QEMU's words for NICs, such as USER_NETWORK.
+
+    It is made when its kernel has come to its init. An emulated CPU can trip over code that the kernel patches at run time
+    (seen: 6.12, in sched_clock_cpu(), at the first static key): a kernel that dies before a first program has run is
+    booted again, which is said. Nothing of kdumpd's has run by then."""
+
+    BOOTS = 3
 
     def __init__(self, kernel, initramfs, cmdline, disks, ram, memory_mib, work, log, accel, cpu="max", extra=(),
                  hotplug=False, network=("-net", "none")):
@@ -180,9 +186,19 @@ class Machine:
         command += list(extra)
         self.qmp = work / "qmp"
         self.command = [str(word) for word in command]
-        self.process = subprocess.Popen(self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        stderr=subprocess.STDOUT)
-        self.console = Console(self.process.stdout, log)
+        for boot in range(1, self.BOOTS + 1):
+            self.process = subprocess.Popen(self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+            self.console = Console(self.process.stdout, log)
+            self.wait(lambda: self.console.find(r"Run /init as init process"), 120)
+            if boot == self.BOOTS or not self._died_as_a_machine():
+                break
+            say(f"    the guest's kernel dies before its init (boot {boot}, {log}.{boot}): booting it again")
+            os.rename(log, f"{log}.{boot}")
+
+    def _died_as_a_machine(self):
+        """QEMU has ended, and the kernel got as far as its first lines and not as far as its init."""
+        return (self.process.poll() is not None and self.console.find(r"\] Linux version ")
+                and not self.console.find(r"Run /init as init process"))
 
     def type(self, text):
         """Keys on the serial console."""
