@@ -72,6 +72,8 @@ void add_target(const Host& host, const Settings& settings, const Target& target
 void add_inputs(const Host& host, WatchList& list) {
   const auto plan = plan_arming(host);
   if (!plan) return;
+  for (const TargetPlan& target : plan->capture.targets)
+    list.network |= target.needs_network();
   const auto recipe = planned_recipe(host, *plan);
   if (!recipe) return;
   for (const ImageInput& input : recipe->inputs)

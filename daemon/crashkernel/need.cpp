@@ -79,7 +79,7 @@ std::vector<MemoryNeed::Part> needed_at_work(const std::optional<CapturePlan>& p
   // One target is tried after the other: each of these is needed once.
   bool network = false, ssh = false;
   for (const TargetPlan& target : plan->targets) {
-    network |= target.is_remote();
+    network |= target.needs_network();
     ssh |= target.kind == TargetKind::ssh || target.kind == TargetKind::sftp;
   }
   if (network) parts.push_back({"network", kNetworkRuntime, "assumed"});

@@ -13,6 +13,7 @@
 #include "initramfs/capture/mount_nfs.h"
 #include "initramfs/capture/mounts.h"
 #include "initramfs/capture/network.h"
+#include "initramfs/capture/network_disks.h"
 #include "initramfs/capture/save.h"
 #include "initramfs/capture/unlock.h"
 #include "initramfs/plan/capture_plan.h"
@@ -86,7 +87,8 @@ Result<void> run_attempt(const CapturePlan& plan, const TargetPlan& target, Work
     say_warning(Error::from_errno("naming this host " + plan.hostname).message());
   for (unsigned before = 0; before < state.attempt(); ++before)
     if (plan.targets[before].kind == TargetKind::nfs) let_go_of_nfs(target_mount_point(before));
-  if (target.is_remote()) KDUMP_TRY(bring_up_network(plan.network, state, target.address));
+  if (target.needs_network()) KDUMP_TRY(bring_up_network(plan.network, state, target.address));
+  KDUMP_TRY(connect_network_disks(target, state));
   if (plan.image == ImageKind::dracut)
     if (const auto unlocked = unlock_volumes(state); !unlocked)
       say_error(unlocked.error().message());

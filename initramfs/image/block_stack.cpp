@@ -60,7 +60,7 @@ class Walk {
     const std::string whole = is_partition ? above : name;
 
     if (assembled_as(name, sysfs_).empty()) {
-      KDUMP_TRY(check_disk(name, real, is_partition ? real.parent_path() : real));
+      KDUMP_TRY(check_disk(name, real));
       stack_.disks.push_back(name);
       return {};
     }
@@ -112,31 +112,10 @@ class Walk {
                 "kdump.conf, such as ext4 UUID=…"};
   }
 
-  static Result<void> check_disk(const std::string& name, const fs::path& real,
-                                 const fs::path& whole) {
-    const std::string path = real.string();
-    if (path.find("/devices/virtual/block/") != std::string::npos)
+  static Result<void> check_disk(const std::string& name, const fs::path& real) {
+    if (real.string().find("/devices/virtual/block/") != std::string::npos)
       return refuse(name, name.starts_with("loop") ? "a loop device" : "a virtual device");
-    // What the initiator set up over the network looks like any other SCSI disk.
-    std::error_code failed;
-    for (fs::path above = whole; above.has_relative_path(); above = above.parent_path())
-      if (above.filename().string().starts_with("session") &&
-          fs::exists(above / "iscsi_session", failed))
-        return refuse(name, "an iSCSI disk");
-    // A namespace lies below its controller, or beside the controllers of its subsystem.
-    for (fs::path above = whole.parent_path(); above.filename().string().starts_with("nvme");
-         above = above.parent_path()) {
-      if (is_remote_nvme(above)) return refuse(name, "an NVMe-oF disk");
-      for (fs::directory_iterator it(above, failed), end; !failed && it != end;
-           it.increment(failed))
-        if (is_remote_nvme(it->path())) return refuse(name, "an NVMe-oF disk");
-    }
     return {};
-  }
-
-  static bool is_remote_nvme(const fs::path& controller) {
-    const std::string transport = first_line(controller / "transport");
-    return !transport.empty() && transport != "pcie";
   }
 
   const std::string sysfs_;

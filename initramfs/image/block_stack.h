@@ -27,7 +27,7 @@ struct BlockStack {
 };
 
 // Errc::unsupported, with the reason and a way out, for what no capture image can have again: what
-// lives in this kernel only (loop, zram), and disks that the network brings (iSCSI, NVMe-oF).
+// lives in this kernel only (loop, zram).
 Result<BlockStack> block_stack(const std::string& kernel_name, const std::string& sysfs = "/sys");
 
 // "LVM", "thin LVM", "LUKS", "multipath", "md RAID", "the device mapper".

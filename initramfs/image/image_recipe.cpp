@@ -11,8 +11,10 @@
 #include "initramfs/image/elf_closure.h"
 #include "initramfs/image/module_file.h"
 #include "initramfs/image/modules.h"
+#include "initramfs/image/network_disks.h"
 #include "initramfs/image/recipe_parts.h"
 #include "initramfs/plan/block_device.h"
+#include "initramfs/plan/image_paths.h"
 #include "initramfs/plan/mount_options.h"
 #include "initramfs/plan/nfs_options.h"
 #include "makedump/base/fd.h"
@@ -154,6 +156,21 @@ Result<void> add_network_modules(ModuleResolver& resolver, const NetworkPlan& ne
   return {};
 }
 
+// No device is bound to these, so that sysfs does not lead to them.
+Result<void> add_network_disk_modules(ModuleResolver& resolver, const CapturePlan& plan,
+                                      const ImageOptions& options) {
+  for (const TargetPlan& target : plan.targets)
+    for (const NetworkDisk& disk : target.network_disks) {
+      const std::string module = disk.kind == NetworkDisk::Kind::iscsi ? "iscsi_tcp" : "nvme_tcp";
+      KDUMP_TRY_ASSIGN(const auto match, resolver.add(module));
+      if (match == ModuleResolver::Match::none)
+        return not_in_kernel(disk.describe(), module, options.kernel_release);
+      // Of digests; both ask for it only when they connect.
+      KDUMP_TRY(resolver.add("crypto-crc32c"));
+    }
+  return {};
+}
+
 // Many drivers (i6300esb among them) do not tell sysfs on which device their
 // watchdog is. Those that are loaded are few, and small.
 void add_loaded_watchdog_drivers(ModuleResolver& resolver, const ImageOptions& options) {
@@ -200,6 +217,7 @@ Result<std::vector<KernelModule>> modules_for(const CapturePlan& plan,
       KDUMP_TRY(add_filesystem_modules(resolver, target));
     if (target.kind == TargetKind::nfs) KDUMP_TRY(add_nfs_modules(resolver, target));
   }
+  KDUMP_TRY(add_network_disk_modules(resolver, plan, options));
   KDUMP_TRY(add_network_modules(resolver, plan.network, options));
   add_watchdog_modules(resolver, options);
   // One that this kernel does not have was warned about.
@@ -241,6 +259,22 @@ Error named(Error error, const std::vector<std::string>& programs) {
   return error;
 }
 
+Result<void> add_iscsistart(std::vector<AdminProgram>& programs, const CapturePlan& plan) {
+  for (const TargetPlan& target : plan.targets)
+    for (const NetworkDisk& disk : target.network_disks) {
+      if (disk.kind != NetworkDisk::Kind::iscsi) continue;
+      const std::string program = find_iscsistart();
+      if (program.empty())
+        return Error(Errc::not_found, target.name() + " is on " + disk.describe() +
+                                          ", and there is no iscsistart to log in with in the "
+                                          "capture kernel: install open-iscsi (RHEL: "
+                                          "iscsi-initiator-utils)");
+      programs.push_back({program, kIscsistartPath, target.name()});
+      return {};
+    }
+  return {};
+}
+
 }  // namespace
 
 Result<void> add_programs(ImageRecipe& recipe, const CapturePlan& plan, const ImageOptions& options,
@@ -248,8 +282,10 @@ Result<void> add_programs(ImageRecipe& recipe, const CapturePlan& plan, const Im
   const std::string capture = below(options.programs_directory, capture_program(plan));
   recipe.inputs.push_back({ImageInput::Kind::program, capture, capture_path, 0755, ""});
   std::vector<std::string> programs = {capture};
+  std::vector<AdminProgram> asked_for = options.programs;
+  KDUMP_TRY(add_iscsistart(asked_for, plan));
   KDUMP_TRY_ASSIGN(const auto files,
-                   admin_files(options.programs, plan.failure_action == FailureAction::shell));
+                   admin_files(asked_for, plan.failure_action == FailureAction::shell));
   for (const AdminFile& file : files) {
     const auto kind = file.script ? ImageInput::Kind::file : ImageInput::Kind::program;
     recipe.inputs.push_back({kind, file.source, file.image_path, 0755, ""});

@@ -258,6 +258,8 @@ Result<NetworkPlan> plan_network(std::vector<TargetPlan>& targets,
   // What is told of, and its address.
   std::vector<std::pair<std::string, std::string>> hosts;
   for (TargetPlan& target : targets) {
+    for (const NetworkDisk& disk : target.network_disks)
+      hosts.emplace_back(target.name(), disk.address);
     if (!target.is_remote()) continue;
     if (target.address.empty()) {
       auto address = resolve_host(target.host);

@@ -13,8 +13,9 @@
 namespace kdump {
 
 // Resolves the host of every remote target to its `address` (one that is there already stays), and
-// returns what leads there and to `others` (hosts that the capture is to reach as well: nodes of a
-// cluster). Addresses that came by DHCP are taken as they are.
+// returns what leads there, to the disks that the network brings and to `others` (hosts that the
+// capture is to reach as well: nodes of a cluster). Addresses that came by DHCP are taken as they
+// are.
 //
 // Errc::unsupported with interface and reason when the native image cannot have that network; the
 // addresses are set by then, so that an image which brings up its network itself can go on.

@@ -9,6 +9,7 @@
 
 #include "initramfs/image/block_stack.h"
 #include "initramfs/image/mount_table.h"
+#include "initramfs/image/network_disks.h"
 #include "initramfs/image/target.h"
 #include "initramfs/plan/block_device.h"
 #include "initramfs/plan/mount_options.h"
@@ -100,6 +101,7 @@ Result<TargetPlan> make_target(const Target& configured, const Resolved& resolve
   target.kind = TargetKind::filesystem;
   target.device =
       stack.is_plain() ? stable_spec(identity, name, device_path(name)) : assembled_path(name);
+  KDUMP_TRY_ASSIGN(target.network_disks, network_disks_of(stack));
   target.filesystem = resolved.type;
   // The admin's own word stands above what the host mounts with.
   target.mount_options =

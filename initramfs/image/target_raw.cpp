@@ -4,7 +4,9 @@
 #include <linux/fs.h>
 #include <sys/ioctl.h>
 
+#include "initramfs/image/block_stack.h"
 #include "initramfs/image/device_modules.h"
+#include "initramfs/image/network_disks.h"
 #include "initramfs/image/target.h"
 #include "initramfs/plan/block_device.h"
 #include "makedump/base/fd.h"
@@ -72,6 +74,8 @@ Result<TargetPlan> resolve_raw_target(const Target& target) {
   KDUMP_TRY_ASSIGN(BlockIdentity identity, probe_block_device(device));
   identity.uuid.clear();
   plan.device = stable_spec(identity, name, device_path(name));
+  KDUMP_TRY_ASSIGN(const BlockStack stack, block_stack(name));
+  KDUMP_TRY_ASSIGN(plan.network_disks, network_disks_of(stack));
   return plan;
 }
 

@@ -183,6 +183,8 @@ class PlanReader {
     if (key == "target" && words->size() == 1) return begin_target(words->front());
     if (key == "interface") return add(decode_interface(*words), plan_.network.interfaces);
     if (key == "route") return add(decode_route(*words), plan_.network.routes);
+    if (key == "network_disk" && in_target_)
+      return add(decode_network_disk(*words), plan_.targets.back().network_disks);
     if (key == "end") KDUMP_TRY(end_target());
     if (seen(key)) return bad("\"" + key + "\" is there twice");
     seen_.push_back(key);
@@ -342,6 +344,8 @@ class PlanWriter {
     texts(kTargetTexts, target);
     if (target.port != 0) line("port", std::to_string(target.port));
     line("stall_limit", std::to_string(target.stall_limit.count()));
+    for (const NetworkDisk& disk : target.network_disks)
+      line("network_disk", encode(disk));
   }
 
   [[nodiscard]] std::string take() { return std::move(text_); }
@@ -355,6 +359,10 @@ class PlanWriter {
 
 bool TargetPlan::is_remote() const {
   return kind == TargetKind::nfs || kind == TargetKind::ssh || kind == TargetKind::sftp;
+}
+
+bool TargetPlan::needs_network() const {
+  return is_remote() || !network_disks.empty();
 }
 
 const std::string& TargetPlan::name() const {

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "config/settings.h"
+#include "initramfs/plan/network_disk.h"
 #include "initramfs/plan/network_plan.h"
 #include "makedump/base/result.h"
 
@@ -35,7 +36,11 @@ struct TargetPlan {
   std::string key;      // ssh, sftp: file in the image with the private key
   std::chrono::seconds stall_limit{600};  // without a byte moved for so long it is given up
 
-  [[nodiscard]] bool is_remote() const;  // over the network
+  // What brings the device's disks, if the network does: connected to before it is looked for.
+  std::vector<NetworkDisk> network_disks;
+
+  [[nodiscard]] bool is_remote() const;      // a server, over the network
+  [[nodiscard]] bool needs_network() const;  // that, or a device that the network brings
   // What it is called in messages: "UUID=…" where that is known, "sftp backup@host".
   [[nodiscard]] const std::string& name() const;
   bool operator==(const TargetPlan&) const = default;
@@ -51,7 +56,7 @@ struct CapturePlan {
   // In the order in which they are tried; never empty. With failure_action dump_to_rootfs the last
   // one is the host's root file system.
   std::vector<TargetPlan> targets;
-  NetworkPlan network;                      // brought up before the first target that is remote
+  NetworkPlan network;                      // brought up before the first target that needs it
   std::string naming = "{ip}-{time}";       // of a capture's own directory: dump_name.h
   std::string hostname;                     // of the healthy host; it has no name in the image
   std::vector<std::string> core_collector;  // argv; argv[0] is makedump's path in the image

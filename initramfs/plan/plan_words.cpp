@@ -92,4 +92,22 @@ std::optional<std::vector<std::string>> words_of_plan_line(std::string_view line
   return words;
 }
 
+void add_word(std::vector<std::string>& words, std::string_view key, const std::string& value) {
+  if (!value.empty()) words.push_back(std::string(key) + "=" + value);
+}
+
+std::vector<std::string> values_of_word(const std::vector<std::string>& words,
+                                        std::string_view key) {
+  std::vector<std::string> values;
+  for (const std::string& word : words)
+    if (word.size() > key.size() && word.starts_with(key) && word[key.size()] == '=')
+      values.push_back(word.substr(key.size() + 1));
+  return values;
+}
+
+std::string value_of_word(const std::vector<std::string>& words, std::string_view key) {
+  const std::vector<std::string> values = values_of_word(words, key);
+  return values.empty() ? "" : values.front();
+}
+
 }  // namespace kdump

@@ -146,14 +146,18 @@ def install_bad_makedump(root, build=None):
     copy_libraries(program, root)
 
 
-def copy_libraries(program, root):
-    run = subprocess.run(["ldd", program], capture_output=True, text=True)
+def copy_libraries(program, root, already=()):
+    """`already`: folders with libraries that are in the guest by now, and not on this host."""
+    environment = dict(os.environ, LD_LIBRARY_PATH=":".join(already))
+    run = subprocess.run(["ldd", program], capture_output=True, text=True, env=environment)
     for line in run.stdout.splitlines():
         words = line.split()
         path = words[2] if "=>" in words and len(words) > 2 else words[0]
         if not path.startswith("/"):
             if "=>" in words:
                 raise TestFailure(f"{program}: shared library {words[0]} not found")
+            continue
+        if any(path.startswith(f"{folder}/") for folder in already):
             continue
         # /lib is a link to /usr/lib on the host and in the guest: keep the path, write through the guest's own links.
         inside = pathlib.Path(path)

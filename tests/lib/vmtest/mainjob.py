@@ -24,6 +24,7 @@ class Remote:
     """A target on this machine, reached through QEMU's user network: the guest gets a NIC and addresses."""
     line: str                   # of kdump.conf: "nfs 10.0.2.2:/export"
     folder: pathlib.Path | None  # what of this machine is the target's "/"; None: it fails, and the guest's disk gets the dump
+    disk: pathlib.Path | None = None  # instead of `folder`: an image with an ext4 that somebody serves as a disk
     described: str = ""         # as vmcore.json calls the target; as the line, if empty
     ip: str = qemu.GUEST_IP     # that captures are named after
     policy: str = ""            # policy.yaml
@@ -78,6 +79,8 @@ class Job:
         """Where the captures are: walk() and fetch()."""
         if self.remote and self.remote.folder:
             return guest.HostFolder(self.remote.folder)
+        if self.remote and self.remote.disk:
+            return guest.Ext4(self.remote.disk)
         return guest.Ext4(disks[2] if self.has_target_disk and self.saved_on != "root" else disks[0])
 
     @property
@@ -509,7 +512,7 @@ def _check_manifest(job, manifest, folder, dump, kernel, check):
     failed = [f"ext4 UUID={guest.DUMP_UUID}"] if job.saved_on == "root" else []
     if job.remote:
         failed = list(job.remote.failed_before)
-        if job.remote.folder:
+        if job.remote.folder or job.remote.disk:
             target = job.remote.described or job.remote.line
     told = [entry["target"] for entry in capture["failed_before"]]
     if (capture["target"], capture["directory"], told, capture["log_error"]) != (target, directory, failed, ""):

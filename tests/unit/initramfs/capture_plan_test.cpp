@@ -46,6 +46,11 @@ CapturePlan full_sample() {
   TargetPlan& raw = plan.targets.emplace_back();
   raw.kind = TargetKind::raw;
   raw.device = "PARTUUID=1";
+  raw.network_disks = {
+      {NetworkDisk::Kind::iscsi, "2001:db8::3", 3260, "iqn.2003-01.org.example:crash",
+       "iqn.1993-08.org.debian:01:abc", "", 1, "me", "a secret", "you", "another\""},
+      {NetworkDisk::Kind::nvme_tcp, "192.0.2.3", 4420, "nqn.2014-08.org.example:crash",
+       "nqn.2014-08.org.nvmexpress:uuid:1", "1-2-3", 0, "", "", "", ""}};
   InterfacePlan& eth0 = plan.network.interfaces.emplace_back();
   eth0.name = "eth0";
   eth0.mac = "52:54:00:12:34:56";
