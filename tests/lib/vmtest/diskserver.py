@@ -2,6 +2,7 @@
 is between the two."""
 
 import pathlib
+import shutil
 
 from . import TestFailure, guest, log_dir, qemu
 
@@ -91,3 +92,4 @@ class DiskServer:
 
     def __exit__(self, *_):
         self.machine.end()
+        shutil.rmtree(self.work)
