@@ -30,6 +30,7 @@ struct LayerNeeds {
   const char* program;
   const char* package;  // Debian's name; RHEL's is near enough to be found
   std::vector<const char*> files;
+  std::vector<const char*> plugins = {};  // folders with libraries that the program loads by name
 };
 
 const std::vector<LayerNeeds>& all_needs() {
@@ -43,7 +44,9 @@ const std::vector<LayerNeeds>& all_needs() {
        "multipath",
        "multipath",
        "multipath-tools",
-       {"/etc/multipath.conf", "/etc/multipath/bindings", "/etc/multipath/wwids"}},
+       {"/etc/multipath.conf", "/etc/multipath/bindings", "/etc/multipath/wwids"},
+       // dracut 059 looks for these elsewhere on Debian, and multipathd does not start without.
+       {"/usr/lib/multipath", "/usr/lib64/multipath", "/lib/multipath", "/lib64/multipath"}},
       {LayerKind::md, "mdraid", "mdadm", "mdadm", {"/etc/mdadm.conf", "/etc/mdadm/mdadm.conf"}},
       {LayerKind::device_mapper, "dm", "dmsetup", "dmsetup", {}},
   };
@@ -154,7 +157,17 @@ class Builder {
     programs_.insert(program);
     for (const char* path : needs.files)
       add_file(recipe_, path);
+    for (const char* folder : needs.plugins)
+      add_libraries_of(folder);
     return {};
+  }
+
+  // By their one real path: /lib may be a link to /usr/lib.
+  void add_libraries_of(const std::string& folder) {
+    std::error_code failed;
+    for (fs::directory_iterator it(fs::canonical(folder, failed), failed), end;
+         !failed && it != end; it.increment(failed))
+      if (it->path().extension() == ".so") programs_.insert(it->path());
   }
 
   Result<void> add_kernel_modules() {

@@ -1,3 +1,4 @@
+// Block devices in a made-up sysfs: what stands on what, for tests of whoever walks it.
 #pragma once
 
 #include <filesystem>
