@@ -18,6 +18,9 @@ foreach(package LIBELF LIBBLKID ZSTD DEFLATE LZO)
 endforeach()
 list(APPEND archives -l:libsnappy.a)
 
+# Sanitizers do not go into static programs.
+string(TOUPPER "${CMAKE_BUILD_TYPE}" build_type)
+set(CMAKE_REQUIRED_FLAGS "${CMAKE_CXX_FLAGS_${build_type}}")
 set(CMAKE_REQUIRED_LIBRARIES ${archives})
 set(CMAKE_REQUIRED_LINK_OPTIONS -static)
 check_cxx_source_compiles("
@@ -39,6 +42,7 @@ check_cxx_source_compiles("
   int main(int argc, char** argv) { return static_cast<int>(std::string(argv[argc - 1]).size()); }"
   KDUMP_STATIC_RUNTIME)
 unset(CMAKE_REQUIRED_LINK_OPTIONS)
+unset(CMAKE_REQUIRED_FLAGS)
 
 # Only the programs of the image have archives: the host's are updated with the host's libraries.
 function(use_archives target archives)

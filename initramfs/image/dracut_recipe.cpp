@@ -62,7 +62,7 @@ void append(ImageInput& input, const std::string& word) {
 
 std::string find_program(const std::string& name) {
   for (const char* directory : {"/usr/sbin/", "/usr/bin/", "/sbin/", "/bin/"})
-    if (const std::string path = directory + name; ::access(path.c_str(), X_OK) == 0) return path;
+    if (std::string path = directory + name; ::access(path.c_str(), X_OK) == 0) return path;
   return "";
 }
 
