@@ -61,7 +61,7 @@ endif()
 # needs a library of which there is no archive.
 function(kdump_image_program target)
   set_target_properties(${target} PROPERTIES
-    KDUMP_ARCHIVES ${KDUMP_STATIC_PROGRAM} KDUMP_IMAGE_PROGRAM TRUE)
+    KDUMP_ARCHIVES "${KDUMP_STATIC_PROGRAM}" KDUMP_IMAGE_PROGRAM TRUE)
   if(KDUMP_STATIC_PROGRAM AND NOT "SHARED" IN_LIST ARGN)
     target_link_options(${target} PRIVATE -static)
   elseif(KDUMP_STATIC_RUNTIME)
