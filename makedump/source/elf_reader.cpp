@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace kdump {
@@ -16,6 +17,7 @@ constexpr size_t kFirstFill = size_t{32} << 10;
 constexpr size_t kLargestFill = size_t{512} << 10;
 constexpr size_t kSmallestWindow = 2 * ElfReader::kMaxView;
 constexpr size_t kLargestWindow = size_t{1} << 30;
+constexpr size_t kLargestFileWindow = size_t{4} << 20;
 
 size_t host_page_size() {
   static const auto size = static_cast<size_t>(::sysconf(_SC_PAGESIZE));
@@ -31,20 +33,26 @@ FileOffset file_offset(const MemoryPiece& piece, PhysAddr addr) {
 ElfReader::ElfReader(const MemoryFile& file, size_t window)
     : file_(file),
       window_size_(align_up(std::clamp(window, kSmallestWindow, kLargestWindow), host_page_size())),
-      by_mmap_(file.is_memory) {}
+      by_mmap_(true) {
+  if (file.is_memory) return;
+  // Pages of a file count as memory of ours while they are mapped.
+  window_size_ = std::min(window_size_, kLargestFileWindow);
+  guard_.emplace();
+  by_mmap_ = guard_->is_usable();
+}
 
 ElfReader::~ElfReader() {
   drop_window();
 }
 
 Result<Bytes> ElfReader::view(PhysAddr addr, size_t size) {
-  if (in_window(addr, size)) [[likely]]
+  if (in_window(addr, size) && can_be_read(from_window(addr, size))) [[likely]]
     return from_window(addr, size);
   return view_elsewhere(addr, size);
 }
 
 Result<Bytes> ElfReader::view_frame(PhysAddr addr, size_t size) {
-  if (in_window(addr, size)) [[likely]]
+  if (in_window(addr, size) && can_be_read(from_window(addr, size))) [[likely]]
     return from_window(addr, size);
   if (size > kMaxView) return Error(Errc::internal, "frame of " + hex(size) + " bytes");
   const MemoryPiece* piece = find_piece(addr);
@@ -60,6 +68,18 @@ Result<Bytes> ElfReader::view_elsewhere(PhysAddr addr, size_t size) {
   if (piece->phys.end - addr < size) return view_pieced(addr, size, false);
   if (size <= kSmallRead) return view_small(file_offset(*piece, addr), size);
   return view_window(*piece, addr, size);
+}
+
+bool ElfReader::can_be_read(Bytes bytes) {
+  if (!guard_ || mapped_ == nullptr || bytes.empty()) return true;
+  const std::byte* const last = &bytes.back();
+  for (const std::byte* at = bytes.data(); at < last; at += host_page_size())
+    (void)*static_cast<const volatile std::byte*>(at);
+  (void)*static_cast<const volatile std::byte*>(last);
+  if (!guard_->broken()) return true;
+  by_mmap_ = false;
+  drop_window();
+  return false;
 }
 
 // The piece that holds `addr`, or nullptr.
@@ -79,7 +99,8 @@ const MemoryPiece* ElfReader::find_piece(PhysAddr addr) {
 
 // Precondition of this and the next two: `piece` holds all of [addr, addr + size).
 Result<Bytes> ElfReader::view_window(const MemoryPiece& piece, PhysAddr addr, size_t size) {
-  if (by_mmap_ && map_window(piece, addr, size)) return from_window(addr, size);
+  if (by_mmap_ && map_window(piece, addr, size) && can_be_read(from_window(addr, size)))
+    return from_window(addr, size);
   KDUMP_TRY(fill_window(piece, addr, size));
   return from_window(addr, size);
 }
@@ -99,6 +120,13 @@ bool ElfReader::map_window(const MemoryPiece& piece, PhysAddr addr, size_t size)
     by_mmap_ = false;
     return false;
   }
+  // Behind the end of a file that was cut short, its last page reads as zeros.
+  struct stat status {};
+  if (guard_ && (::fstat(file_.fd.get(), &status) != 0 ||
+                 (S_ISREG(status.st_mode) && static_cast<uint64_t>(status.st_size) < file_.size))) {
+    by_mmap_ = false;
+    return false;
+  }
   void* const mapped = ::mmap(nullptr, bytes, PROT_READ, MAP_PRIVATE, file_.fd.get(),
                               static_cast<off_t>(map_begin.v));
   if (mapped == MAP_FAILED) {
@@ -107,6 +135,7 @@ bool ElfReader::map_window(const MemoryPiece& piece, PhysAddr addr, size_t size)
   }
   mapped_ = mapped;
   mapped_bytes_ = bytes;
+  if (guard_) guard_->watch(mapped, bytes);
   window_phys_ = addr;
   window_data_ = static_cast<const std::byte*>(mapped) + skip;
   window_bytes_ = bytes - skip;
@@ -205,6 +234,7 @@ Result<Bytes> ElfReader::view_pieced(PhysAddr addr, size_t size, bool holes_are_
 }
 
 void ElfReader::drop_window() {
+  if (mapped_ != nullptr && guard_) guard_->forget();
   if (mapped_ != nullptr) ::munmap(mapped_, mapped_bytes_);
   mapped_ = nullptr;
   mapped_bytes_ = 0;

@@ -1,19 +1,22 @@
-// Reads the memory in an ELF vmcore: mmap windows on /proc/vmcore, pread on everything else.
+// Reads the memory in an ELF vmcore: through mmap windows, or by pread where the system maps
+// nothing.
 //
 // /proc/vmcore is memory: mmap costs it page-table entries only, while read() maps, copies and
-// unmaps every single page. An ordinary file is about as fast either way (measured: pread takes the
-// same time for the page array, and a seventh more for whole memories), but a mapped one that is
-// truncated or sits on a failing disk kills the process with SIGBUS, where pread returns an error.
-// So only what can't raise SIGBUS is mapped.
+// unmaps every single page. For an ordinary file it saves a copy, which is a seventh of the time
+// for whole memories. But a mapped file that is truncated, or sits on a failing disk, raises
+// SIGBUS: so it is guarded, each page is touched before anybody is given it, and pread tells why
+// one cannot be read.
 #pragma once
 
 #include <array>
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "makedump/base/fd.h"
+#include "makedump/source/mapping_guard.h"
 #include "makedump/source/source.h"
 
 namespace kdump {
@@ -65,6 +68,8 @@ class ElfReader final : public PageReader {
   [[nodiscard]] Bytes from_window(PhysAddr addr, size_t size) const {
     return {window_data_ + (addr - window_phys_), size};
   }
+  // Touches each page of a window. If one could not be read, nothing is mapped any more.
+  [[nodiscard]] bool can_be_read(Bytes bytes);
   const MemoryPiece* find_piece(PhysAddr addr);
   Result<Bytes> view_elsewhere(PhysAddr addr, size_t size);
   Result<Bytes> view_window(const MemoryPiece& piece, PhysAddr addr, size_t size);
@@ -79,6 +84,7 @@ class ElfReader final : public PageReader {
   const MemoryFile& file_;
   size_t window_size_;
   bool by_mmap_;
+  std::optional<MappingGuard> guard_;  // of an ordinary file's mapping
 
   // What the window shows now.
   PhysAddr window_phys_;

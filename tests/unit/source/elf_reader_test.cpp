@@ -188,6 +188,46 @@ TEST(ElfReader, SaysWhereAFileWasCutShort) {
   EXPECT_THAT(half.error().message(), HasSubstr("cut short at " + hex(large_at + 100000)));
 }
 
+// Behind its end the last page that is left of it reads as zeros, without SIGBUS.
+TEST(ElfReader, TakesNoZerosForWhatWasCutOff) {
+  const Vmcore vmcore;
+  const auto source = vmcore.open(false);
+  const auto reader = std::move(*source->make_reader(0));
+  const uint64_t large_at = source->segments()[3].offset.v;
+  vmcore.file.resize(large_at + 100000);
+  const auto half = reader->view_frame(PhysAddr(Vmcore::kLarge + 24 * kPage), kPage);
+  ASSERT_FALSE(half);
+  EXPECT_THAT(half.error().message(), HasSubstr("cut short at " + hex(large_at + 100000)));
+}
+
+// After it was mapped.
+TEST(ElfReader, SurvivesAFileThatIsCutShortUnderItsMapping) {
+  const Vmcore vmcore;
+  const auto source = vmcore.open(false);
+  const auto reader = std::move(*source->make_reader(0));
+  ASSERT_TRUE(reader->view_frame(PhysAddr(Vmcore::kLarge), kPage));
+  vmcore.file.resize(source->segments()[3].offset.v + kPage);
+  for (int time = 0; time < 2; ++time) {
+    const auto lost = reader->view_frame(PhysAddr(Vmcore::kLarge + 20 * kPage), kPage);
+    ASSERT_FALSE(lost);
+    EXPECT_EQ(lost.error().code(), Errc::bad_input);
+    EXPECT_THAT(lost.error().message(), HasSubstr("cut short at "));
+  }
+  // What is still there can still be read.
+  const auto first = reader->view_frame(PhysAddr(Vmcore::kLarge), kPage);
+  ASSERT_TRUE(first) << first.error().message();
+  EXPECT_EQ(first->front(), byte_at(Vmcore::kLarge));
+}
+
+// Nobody's SIGBUS ends the process as ever.
+TEST(ElfReaderDeathTest, AnotherSigbusIsFatal) {
+  const Vmcore vmcore;
+  const auto source = vmcore.open(false);
+  const auto reader = std::move(*source->make_reader(0));
+  ASSERT_TRUE(reader->view_frame(PhysAddr(Vmcore::kLarge), kPage));
+  EXPECT_EXIT((void)::raise(SIGBUS), testing::KilledBySignal(SIGBUS), "");
+}
+
 // The kernel maps /proc/vmcore only; where it refuses, reading takes over for good.
 TEST(ElfReader, ReadsWhereMappingIsRefused) {
   MemoryFile file;
