@@ -54,6 +54,16 @@ def free_port():
         return probe.getsockname()[1]
 
 
+def over_var_crash(folder):
+    """The server's /var/crash is folder/server/var/crash, in this namespace."""
+    dumps = folder / "server/var/crash"
+    dumps.mkdir(parents=True)
+    pathlib.Path("/var/crash").mkdir(exist_ok=True)
+    run("mount", "--bind", str(dumps), "/var/crash")
+    run("chown", str(UID), str(dumps))
+    return dumps
+
+
 class SshServer:
     def __init__(self, folder):
         self.folder = pathlib.Path(folder)

@@ -152,15 +152,15 @@ def disk(work, package, kernel, case):
     return copy
 
 
-def boot(kernel, disks, work, title, during=None):
+def boot(kernel, disks, work, title, during=None, network=("-net", "none")):
     """One boot of the host to its end: (what its steps said, its console). `during`: called with the machine when the host is
-    about to crash."""
+    about to crash. `network`: see qemu.Machine."""
     image = work / f"boot-{kernel.release}.img"
     guest.make_busybox_initramfs(kernel, guest.BOOT_INIT, image)
     accel = qemu.accelerator(kernel)
     say(f"booting Debian with {kernel.release} ({accel})")
     machine = qemu.Machine(kernel, image, "console=ttyS0 panic=5 root=/dev/vda rw crashkernel=160M", disks, work / "ram", 1024, work,
-                           log_dir() / f"{title}.console", accel)
+                           log_dir() / f"{title}.console", accel, network=network)
     try:
         if during and machine.wait(lambda: "guest: crashing" in machine.reported(), 900):
             during(machine)
