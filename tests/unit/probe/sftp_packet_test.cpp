@@ -48,7 +48,8 @@ TEST(SftpPacket, WhatIsCutShortOrLiesIsBad) {
     EXPECT_EQ(reader.u64(), 0U);
     EXPECT_EQ(reader.text(), "");
   }
-  SftpReader many(as_bytes("\x80\0\0\0\xff\xff\xff\xff"s));  // four thousand million extensions
+  const std::string extensions = "\x80\0\0\0\xff\xff\xff\xff"s;  // four thousand million of them
+  SftpReader many(as_bytes(extensions));
   (void)read_attributes(many);
   EXPECT_TRUE(many.is_bad());
 }
