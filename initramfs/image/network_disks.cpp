@@ -116,6 +116,8 @@ class Finder {
     found.portal_group = number_in<uint16_t>(attribute(session / "tpgt"));
     found.user = attribute(session / "username");
     found.secret = attribute(session / "password");
+    if (!found.user.empty() && found.secret.empty())
+      return refuse(disk, "an iSCSI disk whose CHAP password the kernel does not show");
     found.their_user = attribute(session / "username_in");
     found.their_secret = attribute(session / "password_in");
     return add(disk, std::move(found));

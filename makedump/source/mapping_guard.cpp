@@ -69,14 +69,14 @@ void MappingGuard::watch(void* begin, size_t bytes) {
   forget();
   Place& place = places[static_cast<size_t>(place_)];
   place.broken.store(false);
-  place.end.store(reinterpret_cast<uintptr_t>(begin) + bytes);
   place.begin.store(reinterpret_cast<uintptr_t>(begin));
+  place.end.store(reinterpret_cast<uintptr_t>(begin) + bytes);
 }
 
 void MappingGuard::forget() {
   Place& place = places[static_cast<size_t>(place_)];
+  place.end.store(0);  // first: at no moment is there a range that is nobody's
   place.begin.store(0);
-  place.end.store(0);
 }
 
 bool MappingGuard::broken() const {

@@ -118,6 +118,10 @@ TEST(NetworkDisks, WhatCannotBeConnectedToAgainIsRefused) {
   BlockSysfs sysfs;
   add_session(sysfs, "bnx2i");
   EXPECT_THAT(error_of(sysfs, "sda"), HasSubstr("/dev/sda is an iSCSI disk over bnx2i"));
+  BlockSysfs unprivileged;
+  add_session(unprivileged);
+  unprivileged.write_at(std::string(kSession) + "iscsi_session/session1/password", "(null)");
+  EXPECT_THAT(error_of(unprivileged, "sda"), HasSubstr("whose CHAP password"));
   sysfs.block("nvme1n1", "virtual/nvme-fabrics/ctl/nvme1/nvme1n1");
   add_controller(sysfs, "virtual/nvme-fabrics/ctl/nvme1", "traddr=192.0.2.3", "rdma");
   EXPECT_THAT(error_of(sysfs, "nvme1n1"), HasSubstr("an NVMe-oF disk over rdma"));
