@@ -3,6 +3,7 @@
 #include <array>
 #include <atomic>
 #include <csignal>
+#include <cstddef>
 #include <cstdint>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -27,7 +28,7 @@ void on_bus_error(int signal, siginfo_t* info, void* /*context*/) {
   if (info->si_code > 0) {  // by the kernel, not by kill(2)
     for (Place& place : places) {
       if (address < place.begin.load() || address >= place.end.load()) continue;
-      void* const page = reinterpret_cast<void*>(address & ~(page_bytes - 1));
+      void* const page = static_cast<std::byte*>(info->si_addr) - address % page_bytes;
       if (::mmap(page, page_bytes, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) ==
           MAP_FAILED)
         break;
