@@ -14,6 +14,7 @@
 #include "daemon/arm/command_line_host.h"
 #include "daemon/arm/disk_keys.h"
 #include "daemon/arm/last_good.h"
+#include "daemon/arm/signature.h"
 #include "daemon/arm/ssh_files.h"
 #include "initramfs/image/digest.h"
 #include "initramfs/image/dracut_image.h"
@@ -148,6 +149,7 @@ Result<ArmPlan> plan_arming(const Host& host) {
 
   // Which kernel, told what
   KDUMP_TRY_ASSIGN(plan.kernel, choose_kernel(host, plan.settings.sysconfig));
+  KDUMP_TRY(check_kernel_signature(host.paths, host.release, plan.kernel.path));
   KDUMP_TRY_ASSIGN(plan.command_line, plan_command_line(host, plan.settings, plan.kernel));
 
   // Where dumps go
@@ -179,6 +181,7 @@ Result<ArmPlan> plan_reload(const Host& host) {
   KDUMP_TRY_ASSIGN(plan.reserved, check_reservation(host.paths));
   KDUMP_TRY_ASSIGN(plan.settings.sysconfig, load_sysconfig(host.paths.sysconfig()));
   KDUMP_TRY_ASSIGN(plan.kernel, choose_kernel(host, plan.settings.sysconfig));
+  KDUMP_TRY(check_kernel_signature(host.paths, host.release, plan.kernel.path));
   KDUMP_TRY_ASSIGN(plan.command_line, plan_command_line(host, plan.settings, plan.kernel));
   plan.image = host.paths.image(plan.kernel.release);
   if (::access(plan.image.c_str(), R_OK) != 0)

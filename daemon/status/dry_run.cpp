@@ -10,7 +10,7 @@
 #include "daemon/probe/proof.h"
 #include "daemon/status/dump_size.h"
 #include "daemon/status/image_status.h"
-#include "daemon/status/signature.h"
+#include "daemon/arm/signature.h"
 #include "initramfs/image/image_check.h"
 #include "makedump/base/units.h"
 

@@ -79,6 +79,15 @@ def fetch(flavour):
     raise Skip(f"no package linux-image-{flavour}*-amd64-unsigned: apt offers none and none is cached in {cache}")
 
 
+def fetch_signed(kernel):
+    """The same kernel as Debian signs it for Secure Boot, with modules that it takes under lockdown."""
+    cache = cache_dir()
+    version = kernel.root.name.split("_")[1]
+    with open(cache / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return _unpack(kernel.flavour, _needed(f"linux-image-{kernel.release}={version}", cache), cache)
+
+
 def _unpack(flavour, deb, cache):
     root = cache / "kernels" / deb.stem
     done = root / ".unpacked"

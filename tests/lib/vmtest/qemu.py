@@ -152,7 +152,8 @@ class Machine:
     """One run of QEMU. `disks` are raw images in order (vda, vdb …); `ram` is a file that is the guest's memory: offset ==
     physical address up to 3 GiB, and after QEMU's end it still holds the dead kernel's pages, as the capture kernel
     touches only its reservation and the lowest MiB. With `hotplug`, memory and a CPU can be plugged in through monitor().
-    `network` are QEMU's words for NICs, such as USER_NETWORK.
+    `network` are QEMU's words for NICs, such as USER_NETWORK. With `firmware` (QEMU's words, machine type and all) that boots
+    from a disk, and no kernel is given to it.
 
     It is made when its kernel has come to its init. An emulated CPU can trip over code that the kernel patches at run time
     (seen: 6.12, in sched_clock_cpu(), at the first static key): a kernel that dies before a first program has run is
@@ -161,7 +162,7 @@ class Machine:
     BOOTS = 3
 
     def __init__(self, kernel, initramfs, cmdline, disks, ram, memory_mib, work, log, accel, cpu="max", extra=(),
-                 hotplug=False, network=("-net", "none")):
+                 hotplug=False, network=("-net", "none"), firmware=()):
         if memory_mib > 3072:
             raise ValueError("more than 3 GiB: file offset and physical address would differ")
         ram.unlink(missing_ok=True)
@@ -173,11 +174,11 @@ class Machine:
         self.cpu_type = f"{cpu.split(',')[0]}-x86_64-cpu"
         # Under load an emulated timer ticks too seldom for the kernel's check of the IO-APIC, which then panics.
         cmdline = f"{cmdline} no_timer_check"
-        command = [QEMU, "-M", "pc,memory-backend=ram", *accel_options, "-cpu", cpu, "-smp", str(cpus), "-m", str(memory),
+        boot = firmware or ("-M", "pc,memory-backend=ram", "-kernel", kernel.vmlinuz, "-initrd", initramfs, "-append", cmdline)
+        command = [QEMU, *boot, *accel_options, "-cpu", cpu, "-smp", str(cpus), "-m", str(memory),
                    "-object", f"memory-backend-file,id=ram,size={memory_mib}M,mem-path={ram},share=on",
                    "-display", "none", "-no-reboot", *network, "-monitor", "none",
-                   "-serial", "stdio", "-serial", f"file:{self.report}",
-                   "-kernel", kernel.vmlinuz, "-initrd", initramfs, "-append", cmdline]
+                   "-serial", "stdio", "-serial", f"file:{self.report}"]
         for number, disk in enumerate(disks):
             # cache=unsafe: what the guest synced survives the guest's crash; the host is not going to crash.
             command += ["-drive", f"file={disk},if=none,id=d{number},format=raw,cache=unsafe",

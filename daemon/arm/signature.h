@@ -26,6 +26,11 @@ struct SignatureRules {
 
 SignatureRules read_signature_rules(const HostPaths& paths, const std::string& release);
 
+// Refuses a kernel file that the running kernel (`release`) will refuse for lack of a signature: a
+// load frees what was loaded before, and this is known beforehand.
+Result<void> check_kernel_signature(const HostPaths& paths, const std::string& release,
+                                    const std::string& kernel);
+
 // Whether a kernel file carries a signature: in its PE header (x86, arm64), or appended as modules
 // have it (ppc64le, s390x).
 Result<bool> kernel_is_signed(const std::string& path);

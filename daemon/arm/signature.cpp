@@ -1,4 +1,4 @@
-#include "daemon/status/signature.h"
+#include "daemon/arm/signature.h"
 
 #include <algorithm>
 
@@ -70,6 +70,17 @@ SignatureRules read_signature_rules(const HostPaths& paths, const std::string& r
     rules.why =
         locked_down ? "it is locked down (" + rules.lockdown + ")" : "module.sig_enforce is on";
   return rules;
+}
+
+Result<void> check_kernel_signature(const HostPaths& paths, const std::string& release,
+                                    const std::string& kernel) {
+  const SignatureRules rules = read_signature_rules(paths, release);
+  if (!rules.insists_on_kernels) return {};
+  KDUMP_TRY_ASSIGN(const bool is_signed, kernel_is_signed(kernel));
+  if (is_signed) return {};
+  return Error(Errc::bad_input,
+               kernel + " is not signed, and the running kernel takes only what is: " + rules.why +
+                   ": install the distribution's own kernel package again");
 }
 
 bool holds_signature(Bytes kernel) {

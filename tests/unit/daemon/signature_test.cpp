@@ -1,4 +1,4 @@
-#include "daemon/status/signature.h"
+#include "daemon/arm/signature.h"
 
 #include <gtest/gtest.h>
 
@@ -48,6 +48,22 @@ TEST_F(Rules, NothingIsInsistedOnWhereNothingSaysSo) {
   EXPECT_FALSE(found.checks_kernels);
   EXPECT_FALSE(found.secure_boot);
   EXPECT_EQ(found.describe(), "not locked down");
+}
+
+// What was loaded before stays: it is refused before the kernel is asked.
+TEST_F(Rules, AnUnsignedKernelIsRefusedBeforeItIsLoaded) {
+  const std::string kernel = fake_.host.paths.boot() + "/vmlinuz-" + kRelease;
+  const auto check = [&] { return check_kernel_signature(fake_.host.paths, kRelease, kernel); };
+  EXPECT_TRUE(check());  // not even read where nobody insists
+  lockdown("none [integrity] confidentiality\n");
+  fake_.write("/boot/vmlinuz-" + kRelease, fake_pe(0, 0));
+  ASSERT_FALSE(check());
+  EXPECT_NE(check().error().message().find(
+                "is not signed, and the running kernel takes only what is: it is locked down"),
+            std::string::npos)
+      << check().error().message();
+  fake_.write("/boot/vmlinuz-" + kRelease, fake_pe(0x200, 0x100));
+  EXPECT_TRUE(check());
 }
 
 TEST_F(Rules, LockdownInsistsOnBoth) {
