@@ -5,12 +5,12 @@
 #include <optional>
 
 #include "daemon/arm/arm.h"
+#include "daemon/arm/signature.h"
 #include "daemon/captures/captures.h"
 #include "daemon/crashkernel/need.h"
 #include "daemon/probe/proof.h"
 #include "daemon/status/dump_size.h"
 #include "daemon/status/image_status.h"
-#include "daemon/arm/signature.h"
 #include "initramfs/image/image_check.h"
 #include "makedump/base/units.h"
 
