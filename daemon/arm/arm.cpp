@@ -274,7 +274,7 @@ LoadOutcome load_planned(const Host& host, const ArmPlan& plan) {
   }
   outcome.loaded = Loaded::new_image;
   outcome.holding = *std::move(loaded);
-  if (auto kept = remember_last_good(host, image, outcome.holding.image_digest); !kept)
+  if (auto kept = remember_last_good(host, outcome.holding); !kept)
     outcome.problems.push_back("this image is not kept for bad times: " + kept.error().message());
   return outcome;
 }

@@ -14,6 +14,9 @@
 
 namespace kdump {
 
+// A kernel file that is read whole is not longer.
+constexpr size_t kLargestKernelFile = size_t{512} << 20;
+
 struct KernelImage {
   std::string release;  // modules are those of this one
   std::string path;

@@ -85,13 +85,20 @@ Error explain(const HostPaths& paths, const CrashImage& image, int error) {
               error};
     case ENOKEY:
       return {Errc::bad_input,
-              image.kernel + " is signed with a key that this kernel does not know", error};
+              image.kernel +
+                  " is signed with a key that this kernel does not know: enrol the key (mokutil "
+                  "--import), or install the distribution's own kernel package again",
+              error};
     case EKEYREJECTED:
     case ELIBBAD:
     case EMSGSIZE:
     case ENOPKG:
     case EBADMSG:
-      return {Errc::bad_input, image.kernel + ": its signature cannot be verified, see dmesg",
+      return {Errc::bad_input,
+              image.kernel +
+                  ": its signature does not fit (see dmesg): the file was "
+                  "changed or is damaged: install the distribution's own kernel "
+                  "package again",
               error};
     case kENotSupp:
       return {Errc::bad_input, image.kernel + ": its signature cannot be verified on this machine"};
@@ -125,6 +132,8 @@ Result<GivenImage> load_crash_image(const HostPaths& paths, const KexecFileLoad&
   KDUMP_TRY_ASSIGN(const Fd initrd, open_file(image.initrd, O_RDONLY));
   // Through the descriptors that the kernel gets: what was checked is what is loaded.
   KDUMP_TRY_ASSIGN(FileDigest kernel_content, file_digest(kernel, image.kernel));
+  if (!image.kernel_digest.empty() && image.kernel_digest != kernel_content.digest)
+    return Error(Errc::bad_input, image.kernel + ": is not the kernel that was loaded before");
   KDUMP_TRY_ASSIGN(VerifiedImage verified, verify_image(initrd, image.initrd));
   if (!image.initrd_digest.empty() && image.initrd_digest != verified.digest)
     return Error(Errc::bad_input, image.initrd + ": is not the image that was loaded before");

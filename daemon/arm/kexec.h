@@ -39,7 +39,9 @@ struct CrashImage {
   std::string kernel;  // files
   std::string initrd;
   std::string command_line;
-  std::string initrd_digest{};  // if it is known: nothing else is loaded
+  // If they are known, nothing else is loaded.
+  std::string initrd_digest{};
+  std::string kernel_digest{};
 };
 
 // What the kernel was given: digests of the very files, as they were read right before.

@@ -4,6 +4,8 @@
 #include <nlohmann/json.hpp>
 #include <unistd.h>
 
+#include "daemon/arm/kernel_image.h"
+#include "initramfs/image/digest.h"
 #include "makedump/base/fd.h"
 
 namespace kdump {
@@ -13,32 +15,43 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-// Links that no set names any more: of earlier sets, and of a run that was killed.
-void remove_other_links(const Host& host, const std::string& kept) {
+// Files that no set names any more: of earlier sets, and of a run that was killed.
+void remove_others(const Host& host, const std::string& kernel, const std::string& image) {
   const std::string prefix = fs::path(host.paths.last_good_image("")).stem();
   std::error_code failed;
   for (fs::directory_iterator it(host.paths.state(), failed), end; !failed && it != end;
        it.increment(failed)) {
     const fs::path& path = it->path();
-    if (path.filename().string().starts_with(prefix) && path.extension() == ".img" && path != kept)
+    if (path.filename().string().starts_with(prefix) && path != kernel && path != image)
       (void)::unlink(path.c_str());
   }
 }
 
+Result<void> keep_kernel(const std::string& kernel, const std::string& digest,
+                         const std::string& copy) {
+  if (const auto kept = file_digest(copy); kept && kept->digest == digest) return {};
+  KDUMP_TRY_ASSIGN(const std::string content, read_text_file(kernel, kLargestKernelFile));
+  if (content_digest(as_bytes(content)) != digest)
+    return Error(Errc::bad_input, kernel + ": was changed while it was loaded");
+  return publish_file(copy, as_bytes(content), 0600);
+}
+
 }  // namespace
 
-Result<void> remember_last_good(const Host& host, const CrashImage& image,
-                                const std::string& image_digest) {
-  const std::string kept = host.paths.last_good_image(image_digest);
-  if (::link(image.initrd.c_str(), kept.c_str()) != 0 && errno != EEXIST)
-    return Error::from_errno(kept + ": link");
-  const json value = {{"kernel", image.kernel},
-                      {"image", kept},
-                      {"image_digest", image_digest},
-                      {"command_line", image.command_line}};
+Result<void> remember_last_good(const Host& host, const Holding& loaded) {
+  const std::string kernel = host.paths.last_good_kernel(loaded.kernel_digest);
+  const std::string image = host.paths.last_good_image(loaded.image_digest);
+  KDUMP_TRY(keep_kernel(loaded.kernel, loaded.kernel_digest, kernel));
+  if (::link(loaded.image.c_str(), image.c_str()) != 0 && errno != EEXIST)
+    return Error::from_errno(image + ": link");
+  const json value = {{"kernel", kernel},
+                      {"kernel_digest", loaded.kernel_digest},
+                      {"image", image},
+                      {"image_digest", loaded.image_digest},
+                      {"command_line", loaded.command_line}};
   const std::string text = value.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
   KDUMP_TRY(publish_file(host.paths.last_good(), as_bytes(text), 0600));
-  remove_other_links(host, kept);
+  remove_others(host, kernel, image);
   return {};
 }
 
@@ -49,6 +62,7 @@ std::optional<CrashImage> last_good(const Host& host) {
   CrashImage image;
   try {
     value.at("kernel").get_to(image.kernel);
+    value.at("kernel_digest").get_to(image.kernel_digest);
     value.at("image").get_to(image.initrd);
     value.at("image_digest").get_to(image.initrd_digest);
     value.at("command_line").get_to(image.command_line);

@@ -4,15 +4,17 @@
 
 #include <optional>
 
+#include "daemon/arm/arming_state.h"
 #include "daemon/arm/kexec.h"
 #include "daemon/host/host.h"
 
 namespace kdump {
 
-// The image file stays as it is even when a new one is published under its name: it is a hard link,
-// named by its digest. Killed in between, either the new set is remembered or the old one.
-Result<void> remember_last_good(const Host& host, const CrashImage& image,
-                                const std::string& image_digest);
+// Both files stay as they are whatever becomes of those that were loaded: the image is a hard link,
+// since a new one only takes its name; the kernel is a copy, since whoever spoils the file in /boot
+// writes into it. They are named by their digests. Killed in between, either the new set is
+// remembered or the old one.
+Result<void> remember_last_good(const Host& host, const Holding& loaded);
 
 // Nothing if none is kept, or not all of it is there any more.
 std::optional<CrashImage> last_good(const Host& host);

@@ -2,13 +2,13 @@
 
 #include <algorithm>
 
+#include "daemon/arm/kernel_image.h"
 #include "makedump/base/fd.h"
 
 namespace kdump {
 
 namespace {
 
-constexpr size_t kLargestKernel = size_t{512} << 20;
 constexpr std::string_view kAppended = "~Module signature appended~\n";
 
 // "none [integrity] confidentiality" → integrity
@@ -102,7 +102,7 @@ bool holds_signature(Bytes kernel) {
 }
 
 Result<bool> kernel_is_signed(const std::string& path) {
-  KDUMP_TRY_ASSIGN(const std::string kernel, read_text_file(path, kLargestKernel));
+  KDUMP_TRY_ASSIGN(const std::string kernel, read_text_file(path, kLargestKernelFile));
   return holds_signature(as_bytes(kernel));
 }
 

@@ -111,6 +111,9 @@ struct HostPaths {
   [[nodiscard]] std::string last_good_image(const std::string& digest) const {
     return state() + "/last-good-" + digest + ".img";
   }
+  [[nodiscard]] std::string last_good_kernel(const std::string& digest) const {
+    return state() + "/last-good-" + digest + ".vmlinuz";
+  }
 
   // What arming did last, for `kdumpctl status` and the status line of kdumpd. Gone at reboot, as
   // is what is loaded.

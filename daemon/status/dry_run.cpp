@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "daemon/arm/arm.h"
+#include "daemon/arm/arming_state.h"
 #include "daemon/arm/signature.h"
 #include "daemon/captures/captures.h"
 #include "daemon/crashkernel/need.h"
@@ -56,6 +57,9 @@ class DryRun {
     const auto loaded = crash_image_loaded(host_.paths);
     if (!loaded)
       failed("armed", loaded.error());
+    else if (const auto state = read_arming_state(host_.paths);
+             *loaded && state && state->armed == Armed::with_older_image)
+      add(Outcome::warning, "armed", state->summary, "mend that, then run 'kdumpctl restart'");
     else if (*loaded)
       ok("armed", "a capture image is loaded");
     else
@@ -96,7 +100,8 @@ class DryRun {
     rules_ = read_signature_rules(host_.paths, release_);
     const auto is_signed = kernel_is_signed(kernel_);
     if (!is_signed) return failed("kernel", is_signed.error());
-    const std::string state = *is_signed ? " is signed" : " is not signed";
+    // Whether the signature fits, only the kernel tells, when it loads.
+    const std::string state = *is_signed ? " carries a signature" : " is not signed";
     if (*is_signed || !rules_.insists_on_kernels)
       return ok("kernel", kernel_ + state + "; this host is " + rules_.describe());
     add(Outcome::failed, "kernel",

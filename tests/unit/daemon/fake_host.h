@@ -118,8 +118,9 @@ class FakeHost {
   }
   [[nodiscard]] const std::string& root() const { return root_; }
 
-  // What the kernel holds: "" for nothing, else the text of the image and the command line.
-  std::string loaded_image, loaded_command_line;
+  // What the kernel holds: "" for nothing, else the image's name, the command line and the kernel
+  // file's content.
+  std::string loaded_image, loaded_command_line, loaded_kernel;
   // What it answers to the next loads; 0 takes the image. No more entries: takes it.
   std::vector<int> answers;
   // Errors that come before the old image is freed.
@@ -137,8 +138,12 @@ class FakeHost {
     return std::filesystem::read_symlink("/proc/self/fd/" + std::to_string(fd)).filename();
   }
 
-  int system_call(int /*kernel*/, int initrd, const std::string& command_line,
-                  unsigned long flags) {
+  static std::string content_of(int fd) {
+    std::ifstream file("/proc/self/fd/" + std::to_string(fd), std::ios::binary);
+    return {std::istreambuf_iterator<char>(file), {}};
+  }
+
+  int system_call(int kernel, int initrd, const std::string& command_line, unsigned long flags) {
     if ((flags & 2) == 0) return EINVAL;  // not a crash image
     if ((flags & 1) != 0) {
       set_loaded("", "");
@@ -150,9 +155,10 @@ class FakeHost {
       answer = answers.front();
       answers.erase(answers.begin());
     }
-    if (answer == 0)
+    if (answer == 0) {
       set_loaded(text_of(initrd), command_line);
-    else if (!refuses_early)
+      loaded_kernel = content_of(kernel);
+    } else if (!refuses_early)
       set_loaded("", "");  // freed before the new one is looked at
     return answer;
   }

@@ -30,7 +30,8 @@ const Refusal kRefusals[] = {
     {EFBIG, "{K} or {I} is larger than 4 GiB"},
     {ENODATA, "{K} is not signed, and this kernel loads only what is"},
     {ENOKEY, "{K} is signed with a key that this kernel does not know"},
-    {EKEYREJECTED, "{K}: its signature cannot be verified, see dmesg"},
+    {EKEYREJECTED,
+     "{K}: its signature does not fit (see dmesg): the file was changed or is damaged: install "},
     {524, "{K}: its signature cannot be verified on this machine"},
     {EIO, "kexec_file_load: Input/output error"},
 };

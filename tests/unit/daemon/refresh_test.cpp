@@ -75,7 +75,7 @@ TEST(Service, RefreshTellsAFailureOnce) {
   // A load that the kernel refuses, twice
   fake.write("/etc/kdump.conf", "path /srv\n");
   fake.answers = {EKEYREJECTED, 0, EKEYREJECTED, 0};
-  EXPECT_THAT(run(fake, refresh).said, HasSubstr("its signature cannot be verified"));
+  EXPECT_THAT(run(fake, refresh).said, HasSubstr("its signature does not fit"));
   EXPECT_EQ(run(fake, refresh).said, "");
   EXPECT_EQ(left_state(fake).armed, Armed::with_older_image);
 }

@@ -156,12 +156,46 @@ TEST(Service, RefusedImageIsReplacedByTheLastGoodOne) {
   EXPECT_THAT(kept, testing::MatchesRegex("last-good-[0-9a-f]*.img"));
   EXPECT_EQ(fake.loaded_command_line, good_command_line);
   EXPECT_EQ(fake.directory_in("/var/lib/kdump/" + kept), "/var/crash");
-
   // And once more: the last good one stays what it is.
   fake.answers = {EADDRNOTAVAIL};
   EXPECT_EQ(run(fake, restart_service).state.armed, Armed::with_older_image);
   EXPECT_EQ(fake.loaded_image, kept);
   EXPECT_EQ(fake.directory_in("/var/lib/kdump/" + kept), "/var/crash");
+}
+
+// A file in /boot that was written over, as `cp` does it, is what the new and the old image name.
+TEST(Service, ASpoiltKernelIsReplacedByTheLastGoodOne) {
+  FakeHost fake;
+  ASSERT_TRUE(run(fake, start_service).state.ok);
+  const std::string kernel = "/boot/vmlinuz-" + kRelease;
+  const std::string good = fake.read(kernel);
+  fake.write(kernel, good + "x");
+  fake.answers = {EKEYREJECTED};
+  const Ran restart = run(fake, restart_service);
+  EXPECT_EQ(restart.state.armed, Armed::with_older_image);
+  EXPECT_THAT(restart.said, HasSubstr("its signature does not fit"));
+  EXPECT_EQ(fake.loaded_kernel, good);
+  EXPECT_EQ(restart.state.holding.image_digest, left_state(fake).holding.image_digest);
+
+  // Mended, it is loaded from where it belongs, and one copy is kept.
+  fake.write(kernel, good + "y");
+  EXPECT_TRUE(run(fake, restart_service).state.ok);
+  EXPECT_EQ(fake.loaded_kernel, good + "y");
+  int copies = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(fake.root() + "/var/lib/kdump"))
+    copies += entry.path().extension() == ".vmlinuz" ? 1 : 0;
+  EXPECT_EQ(copies, 1);
+
+  // A copy that is damaged is not loaded, and is made again.
+  for (const auto& entry : std::filesystem::directory_iterator(fake.root() + "/var/lib/kdump"))
+    if (entry.path().extension() == ".vmlinuz") std::filesystem::resize_file(entry.path(), 700);
+  fake.answers = {EKEYREJECTED};
+  const Ran refused = run(fake, restart_service);
+  EXPECT_EQ(refused.state.armed, Armed::no);
+  EXPECT_THAT(refused.said, HasSubstr("is not the kernel that was loaded before"));
+  EXPECT_TRUE(run(fake, restart_service).state.ok);
+  fake.answers = {EKEYREJECTED};
+  EXPECT_EQ(run(fake, restart_service).state.armed, Armed::with_older_image);
 }
 
 TEST(Service, EarlyRefusalKeepsTheLoadedImage) {
