@@ -6,10 +6,27 @@ namespace kdump {
 
 namespace {
 
-// They belong to the running system's own root, or would reserve and panic once more.
+// They belong to the running system's own root, or would reserve and panic once more. What is left
+// of a LUKS volume there would be asked for a passphrase that nobody is there to type.
 const std::vector<std::string> kAlwaysRemoved = {
-    "crashkernel",     "panic_on_warn", "root", "rd.lvm.lv", "rd.luks.uuid",
-    "rd.dm.uuid",      "rd.md.uuid",    "fcoe", "netroot",   "rd.iscsi.initiator",
+    "crashkernel",
+    "panic_on_warn",
+    "root",
+    "rd.lvm.lv",
+    "rd.lvm.vg",
+    "rd.luks.uuid",
+    "rd.luks.name",
+    "rd.luks.key",
+    "rd.luks.options",
+    "luks.uuid",
+    "luks.name",
+    "luks.key",
+    "luks.options",
+    "rd.dm.uuid",
+    "rd.md.uuid",
+    "fcoe",
+    "netroot",
+    "rd.iscsi.initiator",
     "iscsi_initiator",
 };
 

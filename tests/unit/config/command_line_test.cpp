@@ -61,8 +61,10 @@ std::string edited(const std::string& line) {
 
 TEST(CommandLine, AlwaysRemoved) {
   for (const char* name :
-       {"crashkernel", "panic_on_warn", "root", "rd.lvm.lv", "rd.luks.uuid", "rd.dm.uuid",
-        "rd.md.uuid", "fcoe", "netroot", "rd.iscsi.initiator", "iscsi_initiator"})
+       {"crashkernel", "panic_on_warn", "root", "rd.lvm.lv", "rd.lvm.vg", "rd.luks.uuid",
+        "rd.luks.name", "rd.luks.key", "rd.luks.options", "luks.uuid", "luks.name", "luks.key",
+        "luks.options", "rd.dm.uuid", "rd.md.uuid", "fcoe", "netroot", "rd.iscsi.initiator",
+        "iscsi_initiator"})
     EXPECT_EQ(edited("ro " + std::string(name) + "=x console=ttyS0"),
               "ro console=ttyS0 nr_cpus=1 panic=10 rd.systemd.gpt_auto=no")
         << name;
