@@ -5,6 +5,7 @@ for each case. What a case does is a piece of shell, put into the copy.
     steps, console = host.boot(kernel, disk, work, "host-oops-1")
 """
 
+import dataclasses
 import fcntl
 import hashlib
 import os
@@ -102,8 +103,8 @@ def _depends(package):
     return [re.split(r"[ (|]", item.strip())[0] for item in done.stdout.split(",") if item.strip()]
 
 
-def _fill(root, package, kernel):
-    debian_root.make(root, _depends(package))
+def _fill(root, package, kernel, more):
+    debian_root.make(root, [*_depends(package), *more])
     debian_root.install_kernel(root, kernel)
     (root / "etc/fstab").write_text(f"UUID={guest.ROOT_UUID} / ext4 defaults 0 1\n")
     shutil.copy(package, root / "var/tmp")
@@ -115,35 +116,35 @@ def _fill(root, package, kernel):
     build_crasher(kernel, root / f"usr/lib/guest/crasher-{kernel.release}.ko")
 
 
-def _base_disk(package, kernel):
-    """The disk of a host on which nothing has happened yet; kept for the package that was last asked for."""
+def _base_disk(package, kernel, more):
+    """The disk of a host on which nothing has happened yet; kept for the package that was last asked for, once for each `more`."""
     made_of = hashlib.sha256(package.read_bytes())
     for file in (REPO / "tests/vm/crasher.c", pathlib.Path(__file__), pathlib.Path(debian_root.__file__), pathlib.Path(guest.__file__)):
         made_of.update(file.read_bytes())
     made_of.update(kernel.root.name.encode())
-    disk = REPO / "build/test-hosts" / f"{made_of.hexdigest()[:16]}.ext4"
+    disk = REPO / "build/test-hosts" / ("-".join(more) or "plain") / f"{made_of.hexdigest()[:16]}.ext4"
     if not disk.exists():
         shutil.rmtree(disk.parent, ignore_errors=True)
         disk.parent.mkdir(parents=True)
         half = disk.with_suffix(".new")
         with tempfile.TemporaryDirectory(prefix="host-", dir="/var/tmp") as work:
             root = pathlib.Path(work, "root")
-            _fill(root, package, kernel)
+            _fill(root, package, kernel, more)
             say("making its disk (once for this package)")
             guest.make_ext4(half, 2048, guest.ROOT_UUID, root=root)
         half.rename(disk)
     return disk
 
 
-def disk(work, package, kernel, case):
-    """A disk that is yours, below `work`. `case`: shell, see STEPS."""
+def disk(work, package, kernel, case, more=()):
+    """A disk that is yours, below `work`. `case`: shell, see STEPS. `more`: packages that the host has besides what ours needs."""
     if os.geteuid() != 0:
         raise Skip("making a Debian host (debootstrap, chroot) needs root")
     copy = work / "root.ext4"
     (REPO / "build").mkdir(exist_ok=True)
     with open(REPO / "build/test-hosts.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # another case may be making it, or throw it away for another package's
-        subprocess.run(["cp", "--sparse=always", "--reflink=auto", _base_disk(package, kernel), copy], check=True)
+        subprocess.run(["cp", "--sparse=always", "--reflink=auto", _base_disk(package, kernel, more), copy], check=True)
     script = work / "case"
     script.write_text(case + "\n")
     wrote = subprocess.run(["debugfs", "-w", "-R", f"write {script} /usr/lib/guest/case", copy], capture_output=True, text=True)
@@ -152,15 +153,26 @@ def disk(work, package, kernel, case):
     return copy
 
 
-def boot(kernel, disks, work, title, during=None, network=("-net", "none")):
+@dataclasses.dataclass
+class Way:
+    """How a host boots and what it has for it."""
+    initramfs: pathlib.Path = None  # None: one that mounts /dev/vda
+    root: str = "root=/dev/vda"
+    crashkernel: str = "160M"
+    mib: int = 1024
+
+
+def boot(kernel, disks, work, title, during=None, network=("-net", "none"), way=Way()):
     """One boot of the host to its end: (what its steps said, its console). `during`: called with the machine when the host is
     about to crash. `network`: see qemu.Machine."""
-    image = work / f"boot-{kernel.release}.img"
-    guest.make_busybox_initramfs(kernel, guest.BOOT_INIT, image)
+    image = way.initramfs
+    if not image:
+        image = work / f"boot-{kernel.release}.img"
+        guest.make_busybox_initramfs(kernel, guest.BOOT_INIT, image)
     accel = qemu.accelerator(kernel)
     say(f"booting Debian with {kernel.release} ({accel})")
-    machine = qemu.Machine(kernel, image, "console=ttyS0 panic=5 root=/dev/vda rw crashkernel=160M", disks, work / "ram", 1024, work,
-                           log_dir() / f"{title}.console", accel, network=network)
+    machine = qemu.Machine(kernel, image, f"console=ttyS0 panic=5 {way.root} rw crashkernel={way.crashkernel}", disks,
+                           work / "ram", way.mib, work, log_dir() / f"{title}.console", accel, network=network)
     try:
         if during and machine.wait(lambda: "guest: crashing" in machine.reported(), 900):
             during(machine)
