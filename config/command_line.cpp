@@ -30,10 +30,14 @@ const std::vector<std::string> kAlwaysRemoved = {
     "iscsi_initiator",
 };
 
-// Ours: a file in tracefs for each of the kernel's thousands of trace events is memory that nobody
-// in a capture kernel looks at: 8.5 MiB of inodes and directory entries in 6.1, which pins them;
-// less since 6.6. A kernel that does not have the function passes the word over.
-#define KDUMP_SPARES_MEMORY " initcall_blacklist=tracer_init_tracefs"
+// Ours; a kernel that does not have the function or the parameter passes the word over.
+// tracer_init_tracefs: a file in tracefs for each of the kernel's thousands of trace events is
+// memory that nobody in a capture kernel looks at: 8.5 MiB of inodes and directory entries in 6.1,
+// which pins them; less since 6.6. The other two are time: the tests of all ciphers at boot (made
+// all the same in FIPS mode), and the patching of every LOCK prefix in the kernel's code because
+// there is one CPU.
+#define KDUMP_SPARES_MEMORY_AND_TIME \
+  " initcall_blacklist=tracer_init_tracefs cryptomgr.notests noreplace-smp"
 
 // RHEL's /etc/sysconfig/kdump on each machine it is for, and ours where it was measured.
 struct Defaults {
@@ -45,7 +49,7 @@ constexpr Defaults kDefaults[] = {
      "novmcoredd hugetlb_cma=0 kfence.sample_interval=0 initramfs_options=size=90% irqpoll "
      "nr_cpus=1 reset_devices cgroup_disable=memory mce=off numa=off udev.children-max=2 panic=10 "
      "acpi_no_memhotplug transparent_hugepage=never nokaslr hest_disable cma=0 "
-     "pcie_ports=compat" KDUMP_SPARES_MEMORY},
+     "pcie_ports=compat" KDUMP_SPARES_MEMORY_AND_TIME},
     {"aarch64",
      "hugepages hugepagesz slub_debug quiet log_buf_len swiotlb hugetlb_cma ignition.firstboot cma",
      "irqpoll nr_cpus=1 reset_devices cgroup_disable=memory udev.children-max=2 panic=10 "

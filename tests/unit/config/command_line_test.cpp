@@ -97,7 +97,8 @@ TEST(CommandLine, DebianHostAsAWhole) {
             "novmcoredd hugetlb_cma=0 kfence.sample_interval=0 initramfs_options=size=90% irqpoll "
             "nr_cpus=1 reset_devices cgroup_disable=memory mce=off numa=off udev.children-max=2 "
             "panic=10 acpi_no_memhotplug transparent_hugepage=never nokaslr hest_disable cma=0 "
-            "pcie_ports=compat initcall_blacklist=tracer_init_tracefs disable_cpu_apicid=0 "
+            "pcie_ports=compat initcall_blacklist=tracer_init_tracefs cryptomgr.notests "
+            "noreplace-smp disable_cpu_apicid=0 "
             "hpwdt.pretimeout=0 hpwdt.kdumptimeout=0 iTCO_wdt.pretimeout=0 "
             "rd.systemd.gpt_auto=no");
 }
