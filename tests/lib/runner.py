@@ -142,7 +142,9 @@ def plan(options):
             tests += [*build_steps(preset, f"build-{preset}"), unit_tests(preset, f"build-{preset}")]
     tests += found
     if options.only:
-        tests = [test for test in tests if test.command[0] == "cmake" or any(word in test.name for word in options.only)]
+        chosen = [test for test in tests if test.command[0] != "cmake" and any(word in test.name for word in options.only)]
+        builds = {"build", *(test.build for test in chosen)}
+        tests = [test for test in tests if test in chosen or (test.command[0] == "cmake" and test.build in builds)]
     return tests
 
 
