@@ -14,6 +14,7 @@
 #include "initramfs/capture/mounts.h"
 #include "initramfs/capture/network.h"
 #include "initramfs/capture/network_disks.h"
+#include "initramfs/capture/pstore.h"
 #include "initramfs/capture/save.h"
 #include "initramfs/capture/unlock.h"
 #include "initramfs/plan/capture_plan.h"
@@ -115,8 +116,9 @@ Result<void> run_attempt(const CapturePlan& plan, const TargetPlan& target, Work
   return result ? left : result;
 }
 
-// 3 Nobody got it: whoever watches the console may at least read what happened.
-void show_kernel_log(WorkerState& state) {
+// 3 Nobody got it: whoever watches the console may at least read what happened. The end of the dead
+// kernel's log; "" if it cannot be had.
+std::string show_kernel_log(WorkerState& state) {
   state.doing("showing the dead kernel's log", kLogLimit);
   constexpr char kLog[] = "/run/vmcore-dmesg.txt";
   constexpr size_t kMost = size_t{64} << 10;
@@ -124,12 +126,11 @@ void show_kernel_log(WorkerState& state) {
   options.argv = {kMakedumpPath, "-f", "--dump-dmesg", kVmcore, kLog};
   options.stall_limit = options.silent_limit = kLogLimit / 2;
   (void)run_child(options);
-  const auto text = read_text_file(kLog);
-  if (!text || text->empty()) return;
-  const size_t from = text->size() > kMost ? text->size() - kMost : 0;
-  show("the end of the dead kernel's log:\n" + text->substr(from));
-  // Where the platform keeps messages over a reboot (ramoops), the next kernel finds it in pstore.
-  (void)write_existing_file("/dev/pmsg0", text->substr(from));
+  auto text = read_text_file(kLog);
+  if (!text || text->empty()) return "";
+  if (text->size() > kMost) text->erase(0, text->size() - kMost);
+  show("the end of the dead kernel's log:\n" + *text);
+  return *text;
 }
 
 // Nobody got it: the admin's own programs for that. `last`: the target that failed last.
@@ -171,9 +172,10 @@ bool attempt(WorkerState& state) {
 bool finish(WorkerState& state) {
   open_capture_log();
   if (state.saved() || state.not_wanted()) return true;
-  show_kernel_log(state);
+  const std::string log = show_kernel_log(state);
   const auto plan = read_plan();
   if (plan) run_emergency_hooks(*plan, state, state.attempt());
+  if (!log.empty()) keep_in_pstore(log);
   if (state.failure_action() == FailureAction::shell) install_applets(state);
   return true;
 }

@@ -202,6 +202,13 @@ void add_watchdog_modules(ModuleResolver& resolver, const ImageOptions& options)
   }
 }
 
+// Where nothing could be saved, the firmware's memory may still take the end of the log. Nothing
+// asks for this driver by itself; ERST's is part of the kernel.
+void add_pstore_module(ModuleResolver& resolver) {
+  std::error_code failed;
+  if (std::filesystem::exists("/sys/firmware/efi", failed)) (void)resolver.add("efi_pstore");
+}
+
 }  // namespace
 
 Result<std::vector<KernelModule>> modules_for(const CapturePlan& plan,
@@ -220,6 +227,7 @@ Result<std::vector<KernelModule>> modules_for(const CapturePlan& plan,
   KDUMP_TRY(add_network_disk_modules(resolver, plan, options));
   KDUMP_TRY(add_network_modules(resolver, plan.network, options));
   add_watchdog_modules(resolver, options);
+  add_pstore_module(resolver);
   // One that this kernel does not have was warned about.
   for (const std::string& name : options.extra_modules)
     KDUMP_TRY(resolver.add(name));

@@ -20,7 +20,7 @@ DUMP_LABEL = "kdump-target"
 MODULE_FOLDERS = ["arch/x86/crypto", "crypto", "lib", "fs", "mm",
                   "block", "drivers/virtio", "drivers/usb/common", "drivers/usb/core", "drivers/usb/host",
                   "drivers/usb/storage", "drivers/block", "drivers/ata", "drivers/scsi", "drivers/nvme", "drivers/char/hw_random",
-                  "drivers/watchdog", "drivers/net/virtio_net.ko", "drivers/net/net_failover.ko", "net/core", "net/sunrpc",
+                  "drivers/watchdog", "drivers/firmware/efi", "drivers/net/virtio_net.ko", "drivers/net/net_failover.ko", "net/core", "net/sunrpc",
                   "net/dns_resolver", "net/8021q", "net/802", "net/llc", "net/bridge/bridge.ko", "net/tls", "drivers/net/bonding"]
 
 NETWORK_MODULES = ("virtio_net",)

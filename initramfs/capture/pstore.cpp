@@ -1,0 +1,72 @@
+#include "initramfs/capture/pstore.h"
+
+#include <algorithm>
+#include <charconv>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "initramfs/capture/capture_log.h"
+#include "makedump/base/fd.h"
+
+namespace kdump {
+
+namespace {
+
+constexpr char kAlwaysDump[] = "/sys/module/printk/parameters/always_kmsg_dump";
+
+std::string parameter_of_pstore(const char* name) {
+  auto text = read_text_file(std::string("/sys/module/pstore/parameters/") + name);
+  if (!text) return "";
+  std::erase(*text, '\n');
+  return *text;
+}
+
+// Of the kernel's log, that is how much pstore keeps.
+size_t kept_bytes() {
+  size_t bytes = 10240;  // CONFIG_PSTORE_DEFAULT_KMSG_BYTES
+  const std::string text = parameter_of_pstore("kmsg_bytes");
+  (void)std::from_chars(text.data(), text.data() + text.size(), bytes);
+  return bytes;
+}
+
+}  // namespace
+
+std::vector<std::string> last_lines(std::string_view log, size_t most) {
+  std::vector<std::string> lines;
+  size_t bytes = 0;
+  while (!log.empty()) {
+    if (log.ends_with('\n')) log.remove_suffix(1);
+    const size_t before = log.rfind('\n');
+    const size_t begin = before == std::string_view::npos ? 0 : before + 1;
+    std::string line = fitting(std::string(log.substr(begin)));
+    std::erase(line, '\0');
+    bytes += line.size() + 1;
+    if (bytes > most) break;
+    if (!line.empty()) lines.push_back(std::move(line));
+    log = log.substr(0, begin);
+  }
+  std::reverse(lines.begin(), lines.end());
+  return lines;
+}
+
+void keep_in_pstore(std::string_view log) {
+  (void)write_existing_file("/dev/pmsg0", log);  // few kernels have it
+  const std::string backend = parameter_of_pstore("backend");
+  if (backend.empty() || backend == "(null)") return;
+  // Without pmsg a program can write to pstore only by way of the kernel's log, and that is kept at
+  // a panic, not at a reboot, unless this says so.
+  if (const auto set = write_existing_file(kAlwaysDump, "Y"); !set)
+    return say_warning("the dead kernel's log is not kept in pstore: " + set.error().message());
+  say("the end of the dead kernel's log follows, for pstore (" + backend + ")");
+  const int kmsg = ::open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
+  if (kmsg < 0) return;
+  const Fd fd(kmsg);
+  // Each line gets a level and a time in front, and what the end of this kernel says comes behind.
+  for (const std::string& line : last_lines(log, kept_bytes() * 6 / 10)) {
+    // As debugging: the console has shown it.
+    const std::string record = "<7>" + line + "\n";
+    (void)!::write(fd.get(), record.data(), record.size());
+  }
+}
+
+}  // namespace kdump
