@@ -67,16 +67,16 @@ while :; do sleep 1000; done
 
 class DiskServer:
     """From entering to leaving, `disk` (an image) is served as `how` says: "iscsi", "chap" (iSCSI with a password), "nvme".
-    `devices`: what QEMU has to be told for the guest that is its client."""
+    `devices`: what QEMU has to be told for the guest that is its client; with `bonded` that has two NICs."""
 
-    def __init__(self, kernel, disk, work, title, how):
+    def __init__(self, kernel, disk, work, title, how, bonded=False):
         self.kernel, self.disk, self.title, self.how = kernel, disk, title, how
         self.work = pathlib.Path(work, "disk-server")
         wire = f"addr.type=unix,addr.path={self.work}/wire"
         self.network = ("-netdev", f"stream,id=net0,server=on,{wire}",
                         "-device", "virtio-net-pci,netdev=net0,mac=52:54:00:6b:64:09")
-        self.devices = ("-netdev", f"stream,id=net0,server=off,{wire}",
-                        "-device", f"virtio-net-pci,netdev=net0,mac={qemu.GUEST_MAC}")
+        self.devices = qemu.two_nics(f"stream,id=up,server=off,{wire}") if bonded else (
+            "-netdev", f"stream,id=net0,server=off,{wire}", "-device", f"virtio-net-pci,netdev=net0,mac={qemu.GUEST_MAC}")
 
     def __enter__(self):
         self.work.mkdir()
