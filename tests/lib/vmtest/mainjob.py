@@ -125,12 +125,11 @@ class Steps:
         return "\n".join(self.output.get(name, []))
 
 
+SPELLED = {"root": "", "device": "ext4 /dev/vdc", "uuid": f"ext4 UUID={guest.DUMP_UUID}", "label": f"ext4 LABEL={guest.DUMP_LABEL}"}
+
+
 def kdump_conf(job):
-    target = job.local.line if job.local else {
-              "root": "",
-              "device": "ext4 /dev/vdc",
-              "uuid": f"ext4 UUID={guest.DUMP_UUID}",
-              "label": f"ext4 LABEL={guest.DUMP_LABEL}"}[job.target]
+    target = job.local.line if job.local else SPELLED[job.target]
     if job.remote:
         target = job.remote.line
     return f"""# Written by the test. Comments, blank lines and odd spacing are part of what is tested.
@@ -505,8 +504,9 @@ def _check_manifest(job, manifest, folder, dump, kernel, check):
     wrong = {key: manifest.get(key) for key, value in expected.items() if manifest.get(key) != value}
     if manifest["kernel"]["release"] != kernel.release:
         wrong["kernel"] = manifest["kernel"]
-    uuid = guest.ROOT_UUID if not job.has_target_disk or job.saved_on == "root" else guest.DUMP_UUID
-    target, directory = f"ext4 UUID={uuid}", folder
+    # As configured, or the file system that was found below the path.
+    on_root = not job.has_target_disk or job.saved_on == "root"
+    target, directory = f"ext4 UUID={guest.ROOT_UUID}" if on_root else SPELLED[job.target] or SPELLED["uuid"], folder
     if job.local:
         target, directory = job.local.described, f"{job.local.directory}/{folder.rpartition('/')[2]}"
     failed = [f"ext4 UUID={guest.DUMP_UUID}"] if job.saved_on == "root" else []
@@ -517,6 +517,7 @@ def _check_manifest(job, manifest, folder, dump, kernel, check):
     told = [entry["target"] for entry in capture["failed_before"]]
     if (capture["target"], capture["directory"], told, capture["log_error"]) != (target, directory, failed, ""):
         wrong["capture"] = capture
+        expected["capture"] = (target, directory, failed)
     if not manifest["crash_time"] <= capture["begin"] <= capture["end"] <= manifest["crash_time"] + job.deadline:
         wrong["times"] = (manifest["crash_time"], capture)
     if not 0 < capture["least_available_kib"] < 1 << 20:
