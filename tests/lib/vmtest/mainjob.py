@@ -236,6 +236,17 @@ def _run(job, work, progress):
     return result
 
 
+def _wait_end(job, machine, seconds):
+    """Whether the machine came to the end that it was to come to."""
+    action = job.failure_action if job.expect_failure and job.ends_with == "failure action" else job.final_action
+    if action != "halt":
+        return machine.wait_end(seconds)
+    if not machine.wait(lambda: machine.console.find(r"reboot: System halted") or machine.process.poll() is not None, seconds):
+        return False
+    time.sleep(5)  # and stays so
+    return machine.process.poll() is None
+
+
 def _crash_and_save(job, machine, result, check, progress):
     start = time.monotonic()
 
@@ -305,7 +316,7 @@ def _crash_and_save(job, machine, result, check, progress):
         if not started:
             raise TestFailure("the capture kernel does not start")
         job.during(machine, machine.report.parent)
-    ended = machine.wait_end(left())
+    ended = _wait_end(job, machine, left())
 
     crash = console.find(r"sysrq: Trigger a crash|Kernel panic - not syncing")
     if not crash:
