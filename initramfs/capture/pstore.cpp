@@ -55,17 +55,17 @@ void keep_in_pstore(std::string_view log) {
   if (backend.empty() || backend == "(null)") return;
   // Without pmsg a program can write to pstore only by way of the kernel's log, and that is kept at
   // a panic, not at a reboot, unless this says so.
-  if (const auto set = write_existing_file(kAlwaysDump, "Y"); !set)
-    return say_warning("the dead kernel's log is not kept in pstore: " + set.error().message());
+  const auto always = write_existing_file(kAlwaysDump, "Y");
+  const auto kmsg = open_file("/dev/kmsg", O_WRONLY);
+  if (!always || !kmsg)
+    return say_warning("the dead kernel's log is not kept in pstore: " +
+                       (always ? kmsg.error() : always.error()).message());
   say("the end of the dead kernel's log follows, for pstore (" + backend + ")");
-  const int kmsg = ::open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
-  if (kmsg < 0) return;
-  const Fd fd(kmsg);
   // Each line gets a level and a time in front, and what the end of this kernel says comes behind.
   for (const std::string& line : last_lines(log, kept_bytes() * 6 / 10)) {
     // As debugging: the console has shown it.
     const std::string record = "<7>" + line + "\n";
-    (void)!::write(fd.get(), record.data(), record.size());
+    (void)!::write(kmsg->get(), record.data(), record.size());
   }
 }
 

@@ -16,6 +16,8 @@ from . import REPO, TestFailure, log_dir, say
 from . import guest, kdumpfile, pageflags, qemu
 from .kernel import fetch
 
+# For a Job's extra_step: the file system that the plan names is no longer on the disk that was the target.
+VANISHED = "umount /mnt/target && dd if=/dev/zero of=/dev/vdc bs=1M count=8 conv=fsync"
 MARKER = "kdumpd-marker: printed right before the crash, 7c0ffee7"
 
 
