@@ -31,6 +31,13 @@ size_t kept_bytes() {
 
 }  // namespace
 
+bool keeps_reboots(std::string_view max_reason) {
+  constexpr int kShutdown = 4;  // enum kmsg_dump_reason: panic, oops, emergency, shutdown
+  int reason = 0;
+  (void)std::from_chars(max_reason.data(), max_reason.data() + max_reason.size(), reason);
+  return reason == 0 || reason >= kShutdown;
+}
+
 std::vector<std::string> last_lines(std::string_view log, size_t most) {
   std::vector<std::string> lines;
   size_t bytes = 0;
@@ -50,9 +57,16 @@ std::vector<std::string> last_lines(std::string_view log, size_t most) {
 }
 
 void keep_in_pstore(std::string_view log) {
-  (void)write_existing_file("/dev/pmsg0", log);  // few kernels have it
   const std::string backend = parameter_of_pstore("backend");
   if (backend.empty() || backend == "(null)") return;
+  // Few kernels have it, and of the backends ramoops alone.
+  if (write_existing_file("/dev/pmsg0", log))
+    return say("the end of the dead kernel's log is in pstore (" + backend + ", pmsg)");
+  const auto max_reason = read_text_file("/sys/module/ramoops/parameters/max_reason");
+  if (backend == "ramoops" && max_reason && !keeps_reboots(*max_reason))
+    return say_warning(
+        "the dead kernel's log is not kept in pstore: ramoops keeps a panic's alone "
+        "(ramoops.max_reason=0 on the capture kernel's command line changes that)");
   // Without pmsg a program can write to pstore only by way of the kernel's log, and that is kept at
   // a panic, not at a reboot, unless this says so.
   const auto always = write_existing_file(kAlwaysDump, "Y");

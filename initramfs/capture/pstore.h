@@ -13,6 +13,11 @@ namespace kdump {
 // record that the capture kernel leaves of itself when the machine ends.
 void keep_in_pstore(std::string_view log);
 
+// Whether ramoops keeps the kernel's log at a reboot too: its parameter max_reason
+// (fs/pstore/ram.c), if it is not 0, stands above printk's always_kmsg_dump; -1 is its default,
+// crashes alone.
+bool keeps_reboots(std::string_view max_reason);
+
 // The last whole lines of `log` that make at most `most` bytes, each as /dev/kmsg takes it and
 // without a NUL, in order.
 std::vector<std::string> last_lines(std::string_view log, size_t most);

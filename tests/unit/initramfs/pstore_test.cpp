@@ -33,5 +33,12 @@ TEST(LastLines, EachIsARecordThatTheKernelTakes) {
   EXPECT_EQ(cut[1], "end");
 }
 
+TEST(Ramoops, KeepsRebootsOnlyIfItIsTold) {
+  for (const char* crashes : {"-1\n", "1\n", "2\n", "3\n"})
+    EXPECT_FALSE(keeps_reboots(crashes)) << crashes;
+  for (const char* all : {"0\n", "4\n", "5\n", ""})
+    EXPECT_TRUE(keeps_reboots(all)) << all;
+}
+
 }  // namespace
 }  // namespace kdump
