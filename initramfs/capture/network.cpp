@@ -12,6 +12,7 @@
 #include <set>
 #include <thread>
 
+#include "initramfs/capture/capture_log.h"
 #include "initramfs/capture/links.h"
 #include "initramfs/plan/link_options.h"
 #include "initramfs/plan/rtnetlink.h"
@@ -162,9 +163,9 @@ class Network {
       return is_there ? std::optional(true) : std::nullopt;
     });
     if (!partner) return warn(partner.error().message());
-    if (!*partner)
-      warn(plan.name + ": no LACP partner answers within " + std::to_string(kLacpLimit.count()) +
-           " s: trying without it");
+    if (*partner) return say(plan.name + ": its LACP partner answers");
+    warn(plan.name + ": no LACP partner answers within " + std::to_string(kLacpLimit.count()) +
+         " s: trying without it");
   }
 
   Result<void> add_address(const InterfacePlan& plan, int index, const std::string& text) {

@@ -49,6 +49,7 @@ class Job:
     target: str = "root"        # root | device | uuid | label: how kdump.conf spells where the dump goes
     collector: str = "makedump -l --message-level 7 -d 31"
     fill: int = 100             # per cent of the whole memory mix
+    lost_limit: int = 10        # pages that may be freed between the look at the page flags and the crash
     extra_step: str = ""        # a shell command run in the guest after arming
     failure_action: str = "reboot"
     expect_failure: tuple = ()  # the dump must fail: what kdump-capture's lines have to say (regular expressions)
@@ -498,7 +499,7 @@ def _check_files(job, kernel, disks, work, machine, result, check, progress):
     if not reservations:
         raise TestFailure("/proc/iomem of the guest shows no \"Crash kernel\" reservation")
     flags = pageflags.load(disks[1])
-    compared, lost, extra = pageflags.expect_agreement("vmcore", dump, flags, reservations, fail=TestFailure)
+    compared, lost, extra = pageflags.expect_agreement("vmcore", dump, flags, reservations, lost_limit=job.lost_limit, fail=TestFailure)
     result.flags_compared, result.lost, result.extra = compared, lost, extra
     check(f"page flags agree: of {compared} pages {lost} lost, {extra} too many "
           f"({(lost + extra) / compared:.2%}, at most 0.50 %)")
@@ -563,3 +564,15 @@ def summary(result):
         lines.append(f"makedump: peak memory {peak / 1024:.1f} MiB, {result.manifest.get('threads')} thread(s), "
                      f"{result.manifest.get('seconds')} s")
     return lines
+
+
+def check_console(name, *patterns):
+    """What the capture kernel said, in this order."""
+    console = (log_dir() / f"{name}.console").read_text(errors="replace")
+    rest = console[console.rindex("] Linux version "):]
+    for pattern in patterns:
+        found = re.search(pattern, rest)
+        if not found:
+            raise TestFailure(f"the capture kernel does not say {pattern!r} then")
+        say(f"  ok: the capture kernel says: {found.group(0)}")
+        rest = rest[found.end():]
