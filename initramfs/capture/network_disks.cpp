@@ -59,11 +59,15 @@ Result<void> log_in(const NetworkDisk& disk) {
 Result<void> connect_controller(const NetworkDisk& disk) {
   constexpr char kFabrics[] = "/dev/nvme-fabrics";
   // One queue: each takes memory. After a minute without the target, writes fail.
-  const std::string line = "transport=tcp,traddr=" + disk.address +
-                           ",trsvcid=" + std::to_string(disk.port) + ",nqn=" + disk.name +
-                           ",hostnqn=" + disk.host +
-                           (disk.host_id.empty() ? "" : ",hostid=" + disk.host_id) +
-                           ",nr_io_queues=1,reconnect_delay=2,ctrl_loss_tmo=60";
+  std::string line = "transport=tcp,traddr=" + disk.address +
+                     ",trsvcid=" + std::to_string(disk.port) + ",nqn=" + disk.name +
+                     ",hostnqn=" + disk.host + ",nr_io_queues=1,reconnect_delay=2,ctrl_loss_tmo=60";
+  const auto add = [&line](const char* option, const std::string& value) {
+    if (!value.empty()) line.append(",").append(option).append("=").append(value);
+  };
+  add("hostid", disk.host_id);
+  add("dhchap_secret", disk.secret);
+  add("dhchap_ctrl_secret", disk.their_secret);
   KDUMP_TRY_ASSIGN(const Fd fd, open_file(kFabrics, O_RDWR));
   auto written = write_all(fd, as_bytes(line), disk.describe());
   if (!written && written.error().sys_errno() == EALREADY) return {};

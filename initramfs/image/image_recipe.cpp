@@ -165,8 +165,13 @@ Result<void> add_network_disk_modules(ModuleResolver& resolver, const CapturePla
       KDUMP_TRY_ASSIGN(const auto match, resolver.add(module));
       if (match == ModuleResolver::Match::none)
         return not_in_kernel(disk.describe(), module, options.kernel_release);
-      // Of digests; both ask for it only when they connect.
-      KDUMP_TRY(resolver.add("crypto-crc32c"));
+      // Asked for only when they connect, and built into most kernels.
+      std::vector<std::string> ciphers = {"crypto-crc32c"};
+      if (disk.kind == NetworkDisk::Kind::nvme_tcp && !disk.secret.empty())
+        ciphers.insert(ciphers.end(), {"crypto-hmac", "crypto-sha256", "crypto-sha384",
+                                       "crypto-sha512", "crypto-dh"});
+      for (const std::string& name : ciphers)
+        KDUMP_TRY(resolver.add(name));
     }
   return {};
 }

@@ -139,8 +139,9 @@ class Finder {
     const std::string transport = attribute(controller / "transport");
     if (transport.empty() || transport == "pcie") return {};
     if (transport != "tcp") return refuse(disk, "an NVMe-oF disk over " + transport);
-    if (!attribute(controller / "dhchap_secret").empty())
-      return refuse(disk, "an NVMe/TCP disk with DH-HMAC-CHAP");
+    // Linux 6.7 has it, with TLS. A connection without would send memory in the clear.
+    if (!attribute(controller / "tls_key").empty())
+      return refuse(disk, "an NVMe/TCP disk over TLS");
     const std::string address = attribute(controller / "address");
     NetworkDisk found;
     found.kind = NetworkDisk::Kind::nvme_tcp;
@@ -152,6 +153,9 @@ class Finder {
     found.name = attribute(controller / "subsysnqn");
     found.host = attribute(controller / "hostnqn");
     found.host_id = attribute(controller / "hostid");
+    // Linux 6.0 (f50fff73d620).
+    found.secret = attribute(controller / "dhchap_secret");
+    found.their_secret = attribute(controller / "dhchap_ctrl_secret");
     return add(disk, std::move(found));
   }
 

@@ -14,7 +14,7 @@ namespace kdump {
 // none for disks that are plugged into this machine. Root alone is shown secrets.
 //
 // Errc::unsupported, with the reason and a way out, for transports that kdump-capture cannot
-// connect to again: RDMA, Fibre Channel, iSCSI in a NIC's firmware, NVMe with DH-HMAC-CHAP.
+// connect to again: RDMA, Fibre Channel, iSCSI in a NIC's firmware, NVMe over TLS.
 Result<std::vector<NetworkDisk>> network_disks_of(const BlockStack& stack,
                                                   const std::string& sysfs = "/sys");
 

@@ -21,7 +21,7 @@ struct NetworkDisk {
   std::string host;           // the name that this host calls itself: initiator's IQN, host NQN
   std::string host_id;        // NVMe: UUID of the host
   uint16_t portal_group = 0;  // iSCSI: the target portal group tag
-  std::string user, secret;   // CHAP, "" for none; NVMe has no user
+  std::string user, secret;   // CHAP (NVMe: DH-HMAC-CHAP, without a user), "" for none
   std::string their_user, their_secret;  // that the target proves itself with
 
   // "iSCSI iqn.2003-01.org.example:crash at 192.0.2.1:3260": for messages.

@@ -1,19 +1,34 @@
 """A guest that serves a disk to another guest: by iSCSI or by NVMe over TCP, with the kernel's own targets. A wire of their own
-is between the two."""
+is between the two, or two that both sides bond."""
 
+import base64
 import pathlib
 import shutil
+import struct
+import zlib
 
 from . import TestFailure, guest, log_dir, qemu
 
 SERVER_IP, CLIENT_IP = "10.0.5.1", "10.0.5.2"
 IQN = "iqn.2003-01.org.example:crash"
 NQN = "nqn.2014-08.org.example:crash"
+HOST_ID = "6b64756d-7064-4000-8000-0000000000aa"
+HOST_NQN = f"nqn.2014-08.org.nvmexpress:uuid:{HOST_ID}"
 USER, SECRET = "kdump", "a secret of 16 c"  # CHAP of LIO takes 12 to 16 characters everywhere
+
+
+def nvme_secret(text):
+    """As NVMe's DH-HMAC-CHAP has them: 01 is a key of 32 bytes, followed by its CRC."""
+    key = text.encode().ljust(32, b".")
+    return f"DHHC-1:01:{base64.b64encode(key + struct.pack('<I', zlib.crc32(key))).decode()}:"
+
+
+NVME_SECRET, NVME_TARGET_SECRET = nvme_secret("of the host"), nvme_secret("of the target")
 
 MODULES = {
     "iscsi": ("virtio_net", "configfs", "target_core_mod", "target_core_iblock", "md5", "sha256_generic", "iscsi_target_mod"),
     "nvme": ("virtio_net", "configfs", "nvmet", "nvmet_tcp"),
+    "nvme-chap": ("virtio_net", "configfs", "hmac", "sha256_generic", "sha512_generic", "dh_generic", "nvmet", "nvmet_tcp"),
 }
 
 BEGIN = f"""#!/bin/sh
@@ -23,10 +38,21 @@ mount -t devtmpfs dev /dev
 for module in /modules/*; do insmod $module; done
 for wait in 1 2 3 4 5 6 7 8 9 10; do [ -b /dev/vda ] && break; sleep 1; done
 busybox ip link set lo up
-busybox ip link set eth0 up
-busybox ip addr add {SERVER_IP}/24 dev eth0
+@BOND@
+busybox ip link set $nic up
+busybox ip addr add {SERVER_IP}/24 dev $nic
 mount -t configfs configfs /sys/kernel/config
 cd /sys/kernel/config
+"""
+
+# The module makes a bond0 by itself, of another mode.
+BOND = """for set in mode=802.3ad miimon=100 lacp_rate=fast; do
+    echo ${set#*=} > /sys/class/net/bond0/bonding/${set%=*} || exit
+done
+for port in eth0 eth1; do
+    busybox ip link set $port down && echo +$port > /sys/class/net/bond0/bonding/slaves || exit
+done
+nic=bond0
 """
 
 SERVE = {
@@ -58,6 +84,14 @@ echo 4420 > ports/1/addr_trsvcid
 busybox ln -s /sys/kernel/config/nvmet/subsystems/{NQN} ports/1/subsystems/{NQN}
 """,
 }
+SERVE["nvme-chap"] = SERVE["nvme"].replace("busybox ln -s", f"""
+busybox mkdir hosts/{HOST_NQN}
+printf '{NVME_SECRET}' > hosts/{HOST_NQN}/dhchap_key
+printf '{NVME_TARGET_SECRET}' > hosts/{HOST_NQN}/dhchap_ctrl_key
+echo ffdhe2048 > hosts/{HOST_NQN}/dhchap_dhgroup
+echo 0 > subsystems/{NQN}/attr_allow_any_host
+busybox ln -s /sys/kernel/config/nvmet/hosts/{HOST_NQN} subsystems/{NQN}/allowed_hosts/{HOST_NQN}
+busybox ln -s""")
 
 END = """
 echo serving > /dev/ttyS1
@@ -66,23 +100,34 @@ while :; do sleep 1000; done
 
 
 class DiskServer:
-    """From entering to leaving, `disk` (an image) is served as `how` says: "iscsi", "chap" (iSCSI with a password), "nvme".
-    `devices`: what QEMU has to be told for the guest that is its client; with `bonded` that has two NICs."""
+    """From entering to leaving, `disk` (an image) is served as `how` says: "iscsi", "chap" (iSCSI with a password), "nvme",
+    "nvme-chap" (with secrets of both sides). `devices`: what QEMU has to be told for the guest that is its client. `wires`: "one";
+    "switch", at which the client has two NICs; "lacp", two that the server bonds with LACP."""
 
-    def __init__(self, kernel, disk, work, title, how, bonded=False):
+    def __init__(self, kernel, disk, work, title, how, wires="one"):
         self.kernel, self.disk, self.title, self.how = kernel, disk, title, how
         self.work = pathlib.Path(work, "disk-server")
-        wire = f"addr.type=unix,addr.path={self.work}/wire"
-        self.network = ("-netdev", f"stream,id=net0,server=on,{wire}",
-                        "-device", "virtio-net-pci,netdev=net0,mac=52:54:00:6b:64:09")
-        self.devices = qemu.two_nics(f"stream,id=up,server=off,{wire}") if bonded else (
-            "-netdev", f"stream,id=net0,server=off,{wire}", "-device", f"virtio-net-pci,netdev=net0,mac={qemu.GUEST_MAC}")
+        self.wires = wires
+        numbers = (0, 1) if wires == "lacp" else (0,)
+        self.network = tuple(word for number in numbers for word in self._nic(number, "on", f"52:54:00:6b:64:{9 + number:02x}"))
+        self.devices = qemu.two_nics(self._wire("up", 0, "off")) if wires == "switch" else tuple(
+            word for number in numbers for word in self._nic(number, "off", qemu.GUEST_MACS[number]))
+
+    def _wire(self, name, number, is_server):
+        return f"stream,id={name},server={is_server},addr.type=unix,addr.path={self.work}/wire{number}"
+
+    def _nic(self, number, is_server, mac):
+        # LACP puts links of one known speed together.
+        return ("-netdev", self._wire(f"net{number}", number, is_server),
+                "-device", f"virtio-net-pci,netdev=net{number},mac={mac},speed=1000,duplex=full")
 
     def __enter__(self):
         self.work.mkdir()
-        kind = "nvme" if self.how == "nvme" else "iscsi"
-        init = BEGIN + SERVE[kind].replace("@CHAP@", "1" if self.how == "chap" else "0") + END
-        guest.make_busybox_initramfs(self.kernel, init, self.work / "boot.img", MODULES[kind])
+        kind = "iscsi" if self.how == "chap" else self.how
+        bonded = self.wires == "lacp"
+        init = (BEGIN.replace("@BOND@", BOND if bonded else "nic=eth0") +
+                SERVE[kind].replace("@CHAP@", "1" if self.how == "chap" else "0") + END)
+        guest.make_busybox_initramfs(self.kernel, init, self.work / "boot.img", (*MODULES[kind], *(("bonding",) if bonded else ())))
         self.machine = qemu.Machine(self.kernel, self.work / "boot.img", "console=ttyS0 panic=5", [self.disk], self.work / "ram", 512,
                                     self.work, log_dir() / f"{self.title}.server-console", qemu.accelerator(self.kernel),
                                     network=self.network)

@@ -18,13 +18,14 @@ QEMU = "qemu-system-x86_64"
 HOST_IP, HOST_IP6 = "10.0.2.2", "fec0::2"
 GUEST_IP, GUEST_IP6 = "10.0.2.15", "fec0::15"
 GUEST_MAC = "52:54:00:6b:64:01"
+GUEST_MACS = (GUEST_MAC, "52:54:00:6b:64:02")
 USER_NETWORK = ("-netdev", "user,id=net0", "-device", f"virtio-net-pci,netdev=net0,mac={GUEST_MAC}")
 
 
 def two_nics(uplink="user,id=up"):
     """nic0 and nic1 on one switch, whose third port leads to the netdev "up"."""
     words = ["-netdev", uplink, "-netdev", "hubport,id=trunk,hubid=0,netdev=up"]
-    for number, mac in enumerate((GUEST_MAC, "52:54:00:6b:64:02")):
+    for number, mac in enumerate(GUEST_MACS):
         words += ["-netdev", f"hubport,id=port{number},hubid=0", "-device", f"virtio-net-pci,id=nic{number},netdev=port{number},mac={mac}"]
     return tuple(words)
 

@@ -104,6 +104,23 @@ TEST(NetworkDisks, AnNvmeControllerBelowOrBesideItsNamespace) {
   EXPECT_EQ((*found)[1].address, "192.0.2.4");
 }
 
+TEST(NetworkDisks, AnNvmeControllerWithSecrets) {
+  BlockSysfs sysfs;
+  sysfs.block("nvme1n1", "virtual/nvme-fabrics/ctl/nvme1/nvme1n1");
+  add_controller(sysfs, "virtual/nvme-fabrics/ctl/nvme1", "traddr=192.0.2.3,trsvcid=4420");
+  sysfs.write_at("virtual/nvme-fabrics/ctl/nvme1/tls_key", "");  // shown, and none
+  auto found = network_disks_of({{}, {"nvme1n1"}}, sysfs.root());
+  ASSERT_TRUE(found) << found.error().message();
+  EXPECT_EQ(found->front().secret, "");
+
+  sysfs.write_at("virtual/nvme-fabrics/ctl/nvme1/dhchap_secret", "DHHC-1:01:ours:");
+  sysfs.write_at("virtual/nvme-fabrics/ctl/nvme1/dhchap_ctrl_secret", "DHHC-1:01:theirs:");
+  found = network_disks_of({{}, {"nvme1n1"}}, sysfs.root());
+  ASSERT_TRUE(found) << found.error().message();
+  EXPECT_EQ(found->front().secret, "DHHC-1:01:ours:");
+  EXPECT_EQ(found->front().their_secret, "DHHC-1:01:theirs:");
+}
+
 TEST(NetworkDisks, DisksOfThisMachineAreNone) {
   BlockSysfs sysfs;
   sysfs.block("sdb", "pci0000:00/host0/target0:0:0/0:0:0:0/block/sdb");
@@ -127,8 +144,8 @@ TEST(NetworkDisks, WhatCannotBeConnectedToAgainIsRefused) {
   EXPECT_THAT(error_of(sysfs, "nvme1n1"), HasSubstr("an NVMe-oF disk over rdma"));
   sysfs.block("nvme2n1", "virtual/nvme-fabrics/ctl/nvme2/nvme2n1");
   add_controller(sysfs, "virtual/nvme-fabrics/ctl/nvme2", "traddr=192.0.2.3");
-  sysfs.write_at("virtual/nvme-fabrics/ctl/nvme2/dhchap_secret", "DHHC-1:00:abc:");
-  EXPECT_THAT(error_of(sysfs, "nvme2n1"), HasSubstr("DH-HMAC-CHAP"));
+  sysfs.write_at("virtual/nvme-fabrics/ctl/nvme2/tls_key", "1b3f6a2c");
+  EXPECT_THAT(error_of(sysfs, "nvme2n1"), HasSubstr("over TLS"));
   EXPECT_THAT(error_of(sysfs, "nvme2n1"), HasSubstr("kdump.conf"));
 }
 
