@@ -25,10 +25,10 @@ def nvme_secret(text):
 
 NVME_SECRET, NVME_TARGET_SECRET = nvme_secret("of the host"), nvme_secret("of the target")
 
+# Kernels that know DH-HMAC-CHAP have its ciphers built in.
 MODULES = {
     "iscsi": ("virtio_net", "configfs", "target_core_mod", "target_core_iblock", "md5", "sha256_generic", "iscsi_target_mod"),
     "nvme": ("virtio_net", "configfs", "nvmet", "nvmet_tcp"),
-    "nvme-chap": ("virtio_net", "configfs", "hmac", "sha256_generic", "sha512_generic", "dh_generic", "nvmet", "nvmet_tcp"),
 }
 
 BEGIN = f"""#!/bin/sh
@@ -64,7 +64,7 @@ group=target/iscsi/{IQN}/tpgt_1
 busybox mkdir -p $group/np/{SERVER_IP}:3260 $group/lun/lun_0
 busybox ln -s ../../../../../core/iblock_0/disk $group/lun/lun_0/disk ||
     busybox ln -s /sys/kernel/config/target/core/iblock_0/disk $group/lun/lun_0/disk
-for set in generate_node_acls=1 cache_dynamic_acls=1 demo_mode_write_protect=0 authentication=@CHAP@; do
+for set in generate_node_acls=1 cache_dynamic_acls=1 demo_mode_write_protect=0 authentication=0; do
     echo ${{set#*=}} > $group/attrib/${{set%=*}}
 done
 printf '{USER}' > $group/auth/userid
@@ -84,6 +84,7 @@ echo 4420 > ports/1/addr_trsvcid
 busybox ln -s /sys/kernel/config/nvmet/subsystems/{NQN} ports/1/subsystems/{NQN}
 """,
 }
+SERVE["chap"] = SERVE["iscsi"].replace("authentication=0", "authentication=1")
 SERVE["nvme-chap"] = SERVE["nvme"].replace("busybox ln -s", f"""
 busybox mkdir hosts/{HOST_NQN}
 printf '{NVME_SECRET}' > hosts/{HOST_NQN}/dhchap_key
@@ -123,11 +124,10 @@ class DiskServer:
 
     def __enter__(self):
         self.work.mkdir()
-        kind = "iscsi" if self.how == "chap" else self.how
         bonded = self.wires == "lacp"
-        init = (BEGIN.replace("@BOND@", BOND if bonded else "nic=eth0") +
-                SERVE[kind].replace("@CHAP@", "1" if self.how == "chap" else "0") + END)
-        guest.make_busybox_initramfs(self.kernel, init, self.work / "boot.img", (*MODULES[kind], *(("bonding",) if bonded else ())))
+        init = BEGIN.replace("@BOND@", BOND if bonded else "nic=eth0") + SERVE[self.how] + END
+        modules = MODULES["nvme" if self.how.startswith("nvme") else "iscsi"]
+        guest.make_busybox_initramfs(self.kernel, init, self.work / "boot.img", (*modules, *(("bonding",) if bonded else ())))
         self.machine = qemu.Machine(self.kernel, self.work / "boot.img", "console=ttyS0 panic=5", [self.disk], self.work / "ram", 512,
                                     self.work, log_dir() / f"{self.title}.server-console", qemu.accelerator(self.kernel),
                                     network=self.network)
